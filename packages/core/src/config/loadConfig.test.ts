@@ -30,7 +30,12 @@ function refusal(env: Record<string, string>): string {
 }
 
 test('text becomes the type of its schema, and what is not set gets its default', () => {
-  const config = loadConfig(fields, { NOA_ENCRYPTION_KEY: KEY, NOA_GATEWAY_RATE_LIMIT: '250', NOA_CORS: 'https://a, https://b', METRICS_ENABLED: 'false' });
+  const config = loadConfig(fields, {
+    NOA_ENCRYPTION_KEY: KEY,
+    NOA_GATEWAY_RATE_LIMIT: '250',
+    NOA_CORS: 'https://a, https://b',
+    METRICS_ENABLED: 'false',
+  });
   assert.deepEqual(config, { rate: 250, key: KEY, origins: ['https://a', 'https://b'], isOn: false, level: undefined });
   assert.ok(Object.isFrozen(config));
 });
@@ -56,6 +61,9 @@ test('all wrong values are named at once, a choice with its options, a missing o
 
 test('secrets are shown neither in refusals nor when printed, and passwords in URLs are cut out', () => {
   assert.doesNotMatch(refusal({ NOA_ENCRYPTION_KEY: 'too-short' }), /too-short/);
-  const printed = redactConfig({ ...fields, url: { path: 'url', env: ['U'], schema: Type.String(), about: '' } }, { key: KEY, url: 'postgres://noa:pw@h/db' });
+  const printed = redactConfig(
+    { ...fields, url: { path: 'url', env: ['U'], schema: Type.String(), about: '' } },
+    { key: KEY, url: 'postgres://noa:pw@h/db' },
+  );
   assert.deepEqual(printed, { key: '[secret]', url: 'postgres://noa:[secret]@h/db' });
 });

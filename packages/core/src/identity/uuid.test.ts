@@ -17,5 +17,6 @@ test('a version-7 id carries its milliseconds first, so that ids sort by creatio
 });
 
 test('isUUID refuses upper case, braces and wrong lengths', () => {
-  for (const text of ['', '{0190a5f0-0000-7000-8000-000000000000}', '0190A5F0-0000-7000-8000-000000000000', '0190a5f0']) assert.equal(isUUID(text), false, text);
+  for (const text of ['', '{0190a5f0-0000-7000-8000-000000000000}', '0190A5F0-0000-7000-8000-000000000000', '0190a5f0'])
+    assert.equal(isUUID(text), false, text);
 });

@@ -42,7 +42,10 @@ test("the server's own errors keep their SQLSTATE and constraint", async () => {
 
 test('a server that is not there is DATABASE_UNAVAILABLE, retryable', async () => {
   const database = connectDatabase({ url: 'postgres://nobody:x@127.0.0.1:1/none', ...common });
-  await assert.rejects(database.query('SELECT 1'), (error) => isNoaError(error, 'DATABASE_UNAVAILABLE') && error.retryable && error.httpStatus === 503);
+  await assert.rejects(
+    database.query('SELECT 1'),
+    (error) => isNoaError(error, 'DATABASE_UNAVAILABLE') && error.retryable && error.httpStatus === 503,
+  );
   await database.stop();
 });
 

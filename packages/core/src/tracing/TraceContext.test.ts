@@ -13,7 +13,16 @@ test('a valid traceparent is read and written back unchanged', () => {
 });
 
 test('malformed, all-zero, version-ff and over-long version-00 values are ignored; a future version is read', () => {
-  const bad = [undefined, '', 'x', VALID.toUpperCase(), VALID.replace('00-', 'ff-'), `${VALID}-extra`, VALID.replace('0af7651916cd43dd8448eb211c80319c', '0'.repeat(32)), VALID.replace('b7ad6b7169203331', '0'.repeat(16))];
+  const bad = [
+    undefined,
+    '',
+    'x',
+    VALID.toUpperCase(),
+    VALID.replace('00-', 'ff-'),
+    `${VALID}-extra`,
+    VALID.replace('0af7651916cd43dd8448eb211c80319c', '0'.repeat(32)),
+    VALID.replace('b7ad6b7169203331', '0'.repeat(16)),
+  ];
   for (const value of bad) assert.equal(parseTraceparent(value), undefined, String(value));
   assert.equal(parseTraceparent(`${VALID.replace('00-', '01-')}-more`)?.spanId, 'b7ad6b7169203331');
 });

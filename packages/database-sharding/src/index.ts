@@ -1,0 +1,17 @@
+export { loadShardConfig, ShardConfigSchema, type ConfiguredKeyspace, type ConfiguredShard, type ShardConfig } from './config/ShardConfig.ts';
+export { Directory, type DirectoryEntry, type StaleClaim } from './directory/Directory.ts';
+export { SHARDING_ERRORS } from './errors.ts';
+export { BUCKET_COUNT, bucketOf, hashRangeOf } from './hash/bucketOf.ts';
+export { hashInt8 } from './hash/hashInt8.ts';
+export { hashText, TEXT_KEY_BYTES_MAX } from './hash/hashText.ts';
+export { hashUUID } from './hash/hashUUID.ts';
+export { hasherOf, KEY_TYPES, type KeyHasher, type KeyType } from './hash/KeyType.ts';
+export { compressOwners, diffAssignments, expandAssignment, splitEvenly, type Assignment, type AssignmentChange } from './map/Assignment.ts';
+export { MAP_CHANNEL, SHARD_SCHEMA } from './map/schema.ts';
+export { compareCollationC } from './pages/compareCollationC.ts';
+export { mergeKeyset, PAGE_LIMIT_MAX, readPageAcrossShards, type KeysetPage } from './pages/readPageAcrossShards.ts';
+export { ShardManager, type ShardHealth, type ShardManagerOptions } from './ShardManager.ts';
+export { parseShardMap, ShardMapSchema, SHARDS_MAX, type Keyspace, type MappedShard, type ShardMap } from './ShardMap.ts';
+export { ShardRouter, type Location } from './ShardRouter.ts';
+export { HashStrategy } from './strategies/HashStrategy.ts';
+export type { Placement, ShardingStrategy } from './strategies/ShardingStrategy.ts';

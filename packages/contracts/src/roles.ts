@@ -2,8 +2,8 @@ import { Type, type Static } from 'typebox';
 
 /** Who may do what, coarsely. `service` is for calls between our own services and is never given to a person. */
 export const ROLES = ['admin', 'developer', 'readonly', 'operator', 'ml-engineer', 'ci-bot', 'guest', 'service'] as const;
-export const RoleSchema = Type.Union(ROLES.map((role) => Type.Literal(role)));
 export type Role = (typeof ROLES)[number];
+export const RoleSchema = Type.Unsafe<Role>(Type.Union(ROLES.map((role) => Type.Literal(role))));
 
 /** What a new account may do. */
 export const DEFAULT_ROLES: readonly Role[] = ['developer'];

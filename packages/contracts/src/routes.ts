@@ -2,6 +2,7 @@ import { Type, type Static } from 'typebox';
 import { RoleSchema } from './roles.ts';
 
 export const HTTP_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+const MethodSchema = Type.Unsafe<(typeof HTTP_METHODS)[number]>(Type.Union(HTTP_METHODS.map((method) => Type.Literal(method))));
 
 /** One gateway rule, as a service declares it in its registry entry and as the admin API takes it. */
 export const RouteDeclarationSchema = Type.Object(
@@ -11,7 +12,7 @@ export const RouteDeclarationSchema = Type.Object(
     /** Literal segments, `{name}` for one segment, a final `*` for the rest: `/api/users/{id}`, `/oauth/*`. */
     path: Type.String({ pattern: '^/[^\\s?#]{0,1023}$' }),
     /** Empty or absent: every method. HEAD follows GET. */
-    methods: Type.Optional(Type.Array(Type.Union(HTTP_METHODS.map((method) => Type.Literal(method))), { uniqueItems: true })),
+    methods: Type.Optional(Type.Array(MethodSchema, { uniqueItems: true })),
     /** Only for this Host (without port); absent: any. */
     host: Type.Optional(Type.String({ pattern: '^[a-z0-9.-]{1,253}$' })),
     /** Registry name of the service that answers. */

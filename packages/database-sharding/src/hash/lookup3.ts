@@ -41,7 +41,7 @@ export function hashBytes(bytes: Uint8Array, length: number = bytes.length): num
   return final(a, b, c);
 }
 
-/** PostgreSQL's `hash_bytes_uint32(value)`: equal to `hashBytes` of nothing shorter, it has a start of its own. @returns int32. */
+/** PostgreSQL's `hash_bytes_uint32(value)`: the same as `hashBytes` of the four bytes, lowest first. @returns int32. */
 export function hashUint32(value: number): number {
   const start = (INIT + 4) | 0;
   return final((start + value) | 0, start, start);

@@ -58,7 +58,7 @@ async function post(
   const response = await fetch(`${base}${path}`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...headers },
-    body: body as BodyInit,
+    body: body,
   });
   return {
     status: response.status,

@@ -1,4 +1,4 @@
-import Fastify, { LogController, type FastifyBaseLogger, type FastifyReply } from 'fastify';
+import Fastify, { LogController, type FastifyReply } from 'fastify';
 import swagger from '@fastify/swagger';
 import {
   childTrace,
@@ -19,6 +19,7 @@ import {
   type RequestContext,
 } from '@noa/core';
 import { useStrictJSON } from './bodyParser.ts';
+import { fastifyLogger } from './fastifyLogger.ts';
 import type { Health } from './Health.ts';
 import { addHealthRoutes } from './healthRoutes.ts';
 import { useProblems } from './problems.ts';
@@ -58,7 +59,7 @@ const KEEP_ALIVE_MS = 20_000;
 export async function createServiceApp(options: ServiceAppOptions): Promise<ServiceApp> {
   const { clock, random, logger } = options;
   const app = Fastify({
-    loggerInstance: logger as unknown as FastifyBaseLogger,
+    loggerInstance: fastifyLogger(logger),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_BYTES_MAX,
     keepAliveTimeout: KEEP_ALIVE_MS,

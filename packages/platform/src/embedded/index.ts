@@ -1,0 +1,4 @@
+export { EMBEDDED_ERRORS } from './errors.ts';
+export { describePortHolder } from './portHolder.ts';
+export { startEmbeddedPostgres, type EmbeddedOptions, type EmbeddedPostgres } from './startEmbeddedPostgres.ts';
+export { startTestServer, type TestServer } from './testServer.ts';

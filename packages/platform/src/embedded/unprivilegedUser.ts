@@ -1,0 +1,52 @@
+import { readFileSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { NoaError } from '@noa/core';
+
+/** An account to run PostgreSQL under. */
+export interface Account {
+  readonly name: string;
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Existing accounts that are nobody's own, in the order of preference. */
+const CANDIDATES = ['postgres', 'nobody', '_postgres'];
+
+/**
+ * When we are root: an existing unprivileged account, since PostgreSQL refuses to run as root. Undefined when we are
+ * not. No account is ever created.
+ * @throws NoaError `EMBEDDED_ACCOUNT_MISSING`.
+ */
+export function findUnprivilegedUser(passwdPath = '/etc/passwd'): Account | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const accounts = readFileSync(passwdPath, 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'))
+    .map(([name = '', , uid, gid]) => ({ name, uid: Number(uid), gid: Number(gid) }));
+  const found = CANDIDATES.map((name) => accounts.find((account) => account.name === name && account.uid > 0)).find(
+    (account) => account !== undefined,
+  );
+  if (found === undefined) {
+    throw new NoaError('EMBEDDED_ACCOUNT_MISSING', {
+      message: `PostgreSQL does not run as root and none of the accounts ${CANDIDATES.join(', ')} exists; run ./noa as an ordinary user, or set NOA_DATABASE_URL`,
+    });
+  }
+  return found;
+}
+
+/** The first folder on the way to `path` that the account may not pass; undefined when all are open. */
+export async function findClosedFolder(path: string, account: Account): Promise<string | undefined> {
+  const parents: string[] = [];
+  for (let folder = path; ; folder = dirname(folder)) {
+    parents.unshift(folder);
+    if (dirname(folder) === folder) break;
+  }
+  for (const folder of parents) {
+    const found = await stat(folder).catch(() => undefined);
+    if (found === undefined) return undefined;
+    const bit = found.uid === account.uid ? 0o100 : found.gid === account.gid ? 0o010 : 0o001;
+    if ((found.mode & bit) === 0) return folder;
+  }
+  return undefined;
+}

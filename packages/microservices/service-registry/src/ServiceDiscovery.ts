@@ -1,0 +1,153 @@
+import { describeError, Repeater, type Clock, type Lifecycle, type Logger, type Metrics, type Random, type Stoppable } from '@noa/core';
+import { InstanceStatus, type Instance } from './Instance.ts';
+import { InstanceCache } from './InstanceCache.ts';
+import type { RegistryProvider } from './providers/RegistryProvider.ts';
+
+export interface ServiceDiscoveryOptions {
+  readonly provider: RegistryProvider;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** File that keeps the last list. Absent: a start without the registry begins empty. */
+  readonly cachePath?: string;
+}
+
+export type InstancesListener = (service: string, instances: readonly Instance[]) => void;
+
+/** Hints may be lost: look at least this often. Also the bound of how late an expired lease is noticed. */
+const REFRESH_MS = 1_000;
+/**
+ * When at least this share of all known instances vanishes between two looks, and there were this many, the registry is
+ * suspected before the fleet (Eureka's self-preservation, Envoy's panic threshold). Confirmed by a second look later.
+ */
+const MASS_DEATH_RATIO = 0.5;
+const MASS_DEATH_MIN = 4;
+const MASS_DEATH_HOLD_MS = 30_000;
+
+/**
+ * What this process knows of all services, in memory and synchronous. Fail static: while the registry is gone the last
+ * list stays, nobody is dropped on silence, and passive ejection looks after dead instances.
+ */
+export class ServiceDiscovery implements Lifecycle {
+  readonly #options: ServiceDiscoveryOptions;
+  readonly #cache: InstanceCache | undefined;
+  readonly #byService = new Map<string, readonly Instance[]>();
+  readonly #listeners = new Set<InstancesListener>();
+  readonly #refresher: Repeater;
+  #watch: Stoppable | undefined;
+  #signature = '';
+  #lastReadMs: number;
+  #suspectedSinceMs: number | undefined;
+  #isFailing = false;
+
+  constructor(options: ServiceDiscoveryOptions) {
+    this.#options = options;
+    this.#cache = options.cachePath === undefined ? undefined : new InstanceCache(options.cachePath);
+    this.#lastReadMs = options.clock.monotonicMs();
+    this.#refresher = new Repeater({
+      clock: options.clock,
+      intervalMs: REFRESH_MS,
+      run: () => this.#refresh(),
+      onError: (error) => this.#onFailure(error),
+    });
+    options.metrics.observableGauge('registry_stale_seconds', 'Age of the list of instances', () => this.staleMs / 1_000);
+  }
+
+  /** Resolves with a first list: the registry's, or the cached one when the registry does not answer. */
+  async start(): Promise<void> {
+    try {
+      await this.#refresh();
+    } catch (error) {
+      this.#onFailure(error);
+      const cached = (await this.#cache?.read()) ?? [];
+      this.#options.logger.warn({ instances: cached.length }, 'starting from the cached list of instances: the registry does not answer');
+      this.#publish(cached);
+    }
+    this.#watch = this.#options.provider.watch(() => this.#refresher.trigger());
+    this.#refresher.start({ delayFirst: true });
+  }
+
+  async stop(): Promise<void> {
+    await this.#watch?.stop();
+    await this.#refresher.stop();
+  }
+
+  /** Instances that may get requests: not in maintenance, not critical. */
+  instances(service: string): readonly Instance[] {
+    return this.#byService.get(service) ?? [];
+  }
+
+  services(): string[] {
+    return [...this.#byService.keys()].toSorted();
+  }
+
+  /** Calls `listener` with each service now known, and at each true change from then on. */
+  onChange(listener: InstancesListener): Stoppable {
+    this.#listeners.add(listener);
+    for (const [service, instances] of this.#byService) listener(service, instances);
+    return { stop: async () => void this.#listeners.delete(listener) };
+  }
+
+  /** Time since the registry was last read. */
+  get staleMs(): number {
+    return this.#options.clock.monotonicMs() - this.#lastReadMs;
+  }
+
+  async #refresh(): Promise<void> {
+    const { provider, clock, logger } = this.#options;
+    const { instances } = await provider.list();
+    this.#lastReadMs = clock.monotonicMs();
+    if (this.#isFailing) logger.info({}, 'the registry answers again');
+    this.#isFailing = false;
+    if (this.#isMassDeath(instances)) return;
+    const signature = JSON.stringify(instances);
+    if (signature === this.#signature) return;
+    this.#signature = signature;
+    this.#publish(instances);
+    await this.#cache
+      ?.write(instances)
+      .catch((error: unknown) => logger.warn({ reason: describeError(error) }, 'the list of instances could not be cached'));
+  }
+
+  /** True while a sudden loss of most instances is taken for the registry's fault. */
+  #isMassDeath(next: readonly Instance[]): boolean {
+    const { clock, logger, metrics } = this.#options;
+    const known = [...this.#byService.values()].flat();
+    const alive = new Set(next.map((instance) => instance.id));
+    const lost = known.filter((instance) => !alive.has(instance.id)).length;
+    if (known.length < MASS_DEATH_MIN || lost / known.length < MASS_DEATH_RATIO || next.length >= known.length) {
+      this.#suspectedSinceMs = undefined;
+      return false;
+    }
+    if (this.#suspectedSinceMs === undefined) {
+      this.#suspectedSinceMs = clock.monotonicMs();
+      metrics.counter('registry_mass_death_total', 'Times most instances vanished at once and the last list was kept').add();
+      logger.warn({ known: known.length, lost }, 'most instances vanished at once; keeping the last list and relying on passive ejection');
+    }
+    return clock.monotonicMs() - this.#suspectedSinceMs < MASS_DEATH_HOLD_MS;
+  }
+
+  #publish(instances: readonly Instance[]): void {
+    const next = new Map<string, Instance[]>();
+    for (const instance of instances) {
+      if (instance.status === InstanceStatus.Maintenance || instance.status === InstanceStatus.Critical) continue;
+      const list = next.get(instance.service);
+      if (list === undefined) next.set(instance.service, [instance]);
+      else list.push(instance);
+    }
+    for (const service of new Set([...this.#byService.keys(), ...next.keys()])) {
+      const before = this.#byService.get(service) ?? [];
+      const after = next.get(service) ?? [];
+      if (JSON.stringify(before) === JSON.stringify(after)) continue;
+      if (after.length === 0) this.#byService.delete(service);
+      else this.#byService.set(service, after);
+      for (const listener of this.#listeners) listener(service, after);
+    }
+  }
+
+  #onFailure(error: unknown): void {
+    if (!this.#isFailing) this.#options.logger.warn({ reason: describeError(error) }, 'the registry does not answer; keeping the last list');
+    this.#isFailing = true;
+  }
+}

@@ -1,0 +1,173 @@
+import type { Clock, Logger, Metrics, Random, Stoppable } from '@noa/core';
+import type { BalancerName } from './balancing/Balancer.ts';
+import { createBalancer } from './balancing/createBalancer.ts';
+import { Upstream } from './balancing/Upstream.ts';
+import type { Instance } from './Instance.ts';
+import type { InstancesListener } from './ServiceDiscovery.ts';
+
+export interface UpstreamSetOptions {
+  readonly service: string;
+  readonly discovery: { onChange(listener: InstancesListener): Stoppable };
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Default `p2c-ewma`. */
+  readonly balancer?: BalancerName;
+}
+
+/** How a request to an instance ended. */
+export interface Outcome {
+  /** False for what speaks against the instance: no connection, reset, time-out, 502-504. A 4xx or 500 of its own is true. */
+  readonly ok: boolean;
+  readonly latencyMs: number;
+}
+
+/** The right to send one request to an instance; must be released exactly once. */
+export interface UpstreamLease {
+  readonly instance: Instance;
+  /** Why this one: for traces and `explain`. */
+  readonly reason: string;
+  release(outcome: Outcome): void;
+}
+
+/** One instance as the admin API shows it. */
+export interface UpstreamReport {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  readonly inFlight: number;
+  readonly latencyMs: number;
+  readonly consecutiveFailures: number;
+  readonly isEjected: boolean;
+}
+
+/** Defaults of Envoy's outlier detection. */
+const FAILURES_TO_EJECT = 5;
+const EJECT_BASE_MS = 30_000;
+const EJECT_MAX_MS = 300_000;
+/** Share that may be ejected at once, though one always may when there are others. */
+const EJECT_RATIO_MAX = 0.1;
+/** With fewer instances left than this share, ejection is ignored: better a slow answer than a mob on the last one. */
+const PANIC_RATIO = 0.5;
+
+/**
+ * What one process knows of a service's instances: in flight, latency, failures; picks one per request. Passive health:
+ * an instance that fails often in a row is left out for a while, however healthy the registry thinks it is.
+ */
+export class UpstreamSet implements Stoppable {
+  readonly service: string;
+  readonly #options: UpstreamSetOptions;
+  readonly #balancer: ReturnType<typeof createBalancer>;
+  readonly #watch: Stoppable;
+  #upstreams: readonly Upstream[] = [];
+  #isFirstList = true;
+  readonly #waiters = new Set<() => void>();
+
+  constructor(options: UpstreamSetOptions) {
+    this.service = options.service;
+    this.#options = options;
+    this.#balancer = createBalancer(options.balancer ?? 'p2c-ewma', options);
+    this.#watch = options.discovery.onChange((service, instances) => {
+      if (service === this.service) this.#update(instances);
+    });
+    this.#isFirstList = false;
+  }
+
+  stop(): Promise<void> {
+    return this.#watch.stop();
+  }
+
+  get size(): number {
+    return this.#upstreams.length;
+  }
+
+  /** @param options.exclude - instance ids already tried. @returns undefined when none is left. */
+  acquire(options: { exclude?: ReadonlySet<string> } = {}): UpstreamLease | undefined {
+    const { exclude } = options;
+    const untried =
+      exclude === undefined || exclude.size === 0 ? this.#upstreams : this.#upstreams.filter((upstream) => !exclude.has(upstream.instance.id));
+    if (untried.length === 0) return undefined;
+    const nowMs = this.#options.clock.monotonicMs();
+    const healthy = untried.filter((upstream) => upstream.ejectedUntilMs <= nowMs);
+    const isPanic = healthy.length < untried.length * PANIC_RATIO;
+    const candidates = isPanic ? untried : healthy;
+    const upstream = this.#balancer.pick(candidates) as Upstream;
+    upstream.inFlight += 1;
+    const startedMs = nowMs;
+    let isReleased = false;
+    return {
+      instance: upstream.instance,
+      reason: `${this.#balancer.name} over ${candidates.length} of ${this.#upstreams.length}${isPanic ? ' (panic: ejection ignored)' : ''}`,
+      release: (outcome) => {
+        if (isReleased) return;
+        isReleased = true;
+        upstream.inFlight -= 1;
+        upstream.record(outcome.ok, Number.isFinite(outcome.latencyMs) ? outcome.latencyMs : this.#options.clock.monotonicMs() - startedMs);
+        this.#judge(upstream, outcome.ok);
+      },
+    };
+  }
+
+  /** Resolves when the list of instances next changes, or the signal aborts. */
+  changed(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#waiters.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      if (signal.aborted) return resolve();
+      this.#waiters.add(done);
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  report(): UpstreamReport[] {
+    const nowMs = this.#options.clock.monotonicMs();
+    return this.#upstreams.map((upstream) => ({
+      id: upstream.instance.id,
+      host: upstream.instance.host,
+      port: upstream.instance.port,
+      inFlight: upstream.inFlight,
+      latencyMs: Math.round(upstream.latencyMs() * 100) / 100,
+      consecutiveFailures: upstream.consecutiveFailures,
+      isEjected: upstream.ejectedUntilMs > nowMs,
+    }));
+  }
+
+  #judge(upstream: Upstream, ok: boolean): void {
+    const { clock, logger, metrics } = this.#options;
+    if (ok) {
+      upstream.consecutiveFailures = 0;
+      return;
+    }
+    upstream.consecutiveFailures += 1;
+    const nowMs = clock.monotonicMs();
+    if (upstream.consecutiveFailures < FAILURES_TO_EJECT || upstream.ejectedUntilMs > nowMs || this.#upstreams.length < 2) return;
+    const ejected = this.#upstreams.filter((other) => other.ejectedUntilMs > nowMs).length;
+    if (ejected >= Math.max(1, Math.floor(this.#upstreams.length * EJECT_RATIO_MAX))) return;
+    upstream.ejections += 1;
+    upstream.consecutiveFailures = 0;
+    upstream.ejectedUntilMs = nowMs + Math.min(EJECT_BASE_MS * upstream.ejections, EJECT_MAX_MS);
+    metrics.counter('upstream_ejections_total', 'Instances left out after failures in a row', ['service']).add({ service: this.service });
+    logger.warn(
+      { service: this.service, instance: upstream.instance.id, ejections: upstream.ejections },
+      'ejected an instance after failures in a row',
+    );
+  }
+
+  /** Keeps the measured load of those that stay. A restarted instance (same id, other address) starts afresh. */
+  #update(instances: readonly Instance[]): void {
+    const known = new Map(this.#upstreams.map((upstream) => [upstream.instance.id, upstream]));
+    this.#upstreams = instances.map((instance) => {
+      const upstream = known.get(instance.id);
+      if (upstream === undefined || upstream.instance.host !== instance.host || upstream.instance.port !== instance.port) {
+        return new Upstream(instance, this.#options.clock, this.#isFirstList || known.size === 0);
+      }
+      upstream.instance = instance;
+      return upstream;
+    });
+    for (const wake of this.#waiters) wake();
+  }
+}

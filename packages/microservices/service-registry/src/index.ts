@@ -1,0 +1,11 @@
+export { BALANCERS, type Balancer, type BalancerName, type BalancerOptions } from './balancing/Balancer.ts';
+export { createBalancer } from './balancing/createBalancer.ts';
+export { Upstream, type UpstreamView } from './balancing/Upstream.ts';
+export type { RegistryCapabilities } from './capabilities.ts';
+export { createRegistryProvider } from './createRegistryProvider.ts';
+export { REGISTRY_ERRORS } from './errors.ts';
+export { InstanceStatus, type Instance } from './Instance.ts';
+export type { RegistryProvider, RegistrySnapshot } from './providers/RegistryProvider.ts';
+export { ServiceDiscovery, type InstancesListener, type ServiceDiscoveryOptions } from './ServiceDiscovery.ts';
+export { ServiceRegistry, type Announcement, type ServiceRegistryOptions } from './ServiceRegistry.ts';
+export { UpstreamSet, type Outcome, type UpstreamLease, type UpstreamReport, type UpstreamSetOptions } from './UpstreamSet.ts';

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import {
   describeError,
   isNoaError,
+  NoaError,
   Repeater,
   type Clock,
   type Database,
@@ -12,6 +13,7 @@ import {
   type Migration,
   type Stoppable,
 } from '@noa/core';
+import type { ConfiguredKeyspace } from './config/ShardConfig.ts';
 import type { KeyType } from './hash/KeyType.ts';
 import { MAP_CHANNEL } from './map/schema.ts';
 import { settleMap, activateShards } from './map/settleMap.ts';
@@ -32,6 +34,8 @@ export interface ShardManagerOptions {
   /** Name of the set of tables that are cut by one key, `^[a-z][a-z0-9_-]{0,62}$`. */
   readonly keyspace: string;
   readonly keyType: KeyType;
+  /** The routing rules of `loadShardConfig`. When there are any, the keyspace must be one of them, with the same key type. */
+  readonly rules?: readonly ConfiguredKeyspace[];
   readonly logger: Logger;
   readonly clock: Clock;
   readonly metrics?: Metrics;
@@ -60,6 +64,7 @@ export class ShardManager implements Lifecycle {
   #starting: Promise<void> | undefined;
   #refresher: Repeater | undefined;
   #listener: Stoppable | undefined;
+  #copying: Promise<unknown> | undefined;
   #isStopped = false;
 
   constructor(options: ShardManagerOptions) {
@@ -104,6 +109,7 @@ export class ShardManager implements Lifecycle {
     await this.#starting?.catch(() => undefined);
     await this.#listener?.stop();
     await this.#refresher?.stop();
+    await this.#copying;
   }
 
   /**
@@ -125,6 +131,7 @@ export class ShardManager implements Lifecycle {
 
   async #start(): Promise<void> {
     const { keyspace, keyType, control, clock, logger } = this.#options;
+    checkRules(this.#options);
     await this.#store.prepare();
     const known = await this.#store.load();
     if (known === undefined) await refuseSharedDatabases(this.#nodes);
@@ -165,11 +172,14 @@ export class ShardManager implements Lifecycle {
     }
     if (map.epoch === this.map.epoch) return;
     this.#use(map);
-    for (const node of this.#nodes) {
-      node.database.admit().catch((error: unknown) => {
-        this.#options.logger.warn({ shardId: node.id, reason: describeError(error) }, 'a shard could not be given the new shard map yet');
-      });
-    }
+    // Not awaited here: a silent shard must not keep this process from hearing of the next map.
+    this.#copying = Promise.all(this.#nodes.map((node) => this.#copyTo(node)));
+  }
+
+  async #copyTo(node: ShardNode): Promise<void> {
+    await node.database.admit().catch((error: unknown) => {
+      this.#options.logger.warn({ shardId: node.id, reason: describeError(error) }, 'a shard could not be given the new shard map yet');
+    });
   }
 
   /** Routes by `map` from now on, and has each shard checked and given the map before its next use. */
@@ -185,20 +195,31 @@ export class ShardManager implements Lifecycle {
 
   #node(shard: { id: string; database: Database }): ShardNode {
     const { clock, metrics } = this.#options;
-    const admission = async (database: Database): Promise<void> => {
-      try {
-        await admitShard(database, shard.id, this.map);
-      } catch (error) {
-        if (!isNoaError(error, 'SHARD_MAP_STALE')) throw error;
-        // Another manager may just have changed the map and copied it before we heard of it.
-        const newest = await this.#store.load();
-        if (newest === undefined || newest.epoch <= this.map.epoch) throw error;
-        this.#use(newest);
-        await admitShard(database, shard.id, newest);
+    const admission: Admission = async (database) => {
+      for (;;) {
+        const tried = this.map;
+        try {
+          return await admitShard(database, shard.id, tried);
+        } catch (error) {
+          if (!isNoaError(error, 'SHARD_MAP_STALE')) throw error;
+          // Another manager may just have changed the map and copied it before we heard of it. Each round needs a newer map, so this ends.
+          const newest = await this.#store.load();
+          if (newest === undefined || newest.epoch <= tried.epoch) throw error;
+          this.#use(newest);
+        }
       }
     };
     return { id: shard.id, database: new ShardDatabase({ shardId: shard.id, database: shard.database, clock, metrics }), admission };
   }
+}
+
+function checkRules({ keyspace, keyType, rules = [] }: ShardManagerOptions): void {
+  const rule = rules.find((candidate) => candidate.name === keyspace);
+  if (rules.length === 0 || rule?.keyType === keyType) return;
+  throw new NoaError('SHARD_KEYSPACE_MISMATCH', {
+    message: `Keyspace ${keyspace} with keys of type ${keyType} is not among the rules of the shard configuration`,
+    details: { keyspace, keyType, rules },
+  });
 }
 
 interface ShardNode {

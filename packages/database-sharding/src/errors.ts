@@ -5,7 +5,8 @@ export const SHARDING_ERRORS = {
   SHARD_NOT_CONFIGURED: 'The shard map names a shard that this process was not given; restart it with the current NOA_SHARDS.',
   SHARD_SET_CHANGED: 'The given shards are not those of the shard map; keys are never silently rehashed. Give the same set again.',
   SHARD_IDENTITY_MISMATCH: 'A database is not the shard it was given as: shards swapped, one given twice, emptied, or of another deployment.',
-  SHARD_KEYSPACE_MISMATCH: 'A keyspace was opened with another key type than the shard map holds; the code and the map disagree.',
+  SHARD_KEYSPACE_MISMATCH:
+    'A keyspace was opened with another key type than the shard map or the configured rules hold, or the rules do not list it.',
   SHARD_MAP_INVALID: 'The stored shard map is not valid for this version; the details name the path. It may be written by a newer version.',
   SHARD_MAP_STALE: 'A shard has seen a newer shard map than the control database holds; was the control database restored from a backup?',
   SHARD_MAP_CONTENDED: 'The shard map was changed by others at every attempt; try again.',

@@ -4,6 +4,7 @@ import { NoaError } from '@noa/core';
 import { Type, type Static } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { KEY_TYPES } from '../hash/KeyType.ts';
+import { describeErrors, redacted, type DescribedSchema } from './complaints.ts';
 import { KEYSPACE_NAME_PATTERN, KEYSPACES_MAX, SHARD_ID_PATTERN, SHARDS_MAX } from '../ShardMap.ts';
 
 const exact = { additionalProperties: false } as const;
@@ -82,61 +83,49 @@ function fromFile(path: string): ShardConfig {
   const value = parseFile(path);
   if (!validator.Check(value)) throw invalid(complaintsOf(path, value));
   const wrong: string[] = [];
-  const shards = value.shards.map(({ id, url, urlFile }, index) => {
-    const at = `${path}: shards[${index}]`;
-    if ((url === undefined) === (urlFile === undefined))
-      wrong.push(`${at}: expected either url or urlFile, got ${url === undefined ? 'neither' : 'both'}`);
-    const found = url ?? (urlFile === undefined ? '' : readText(resolve(dirname(path), urlFile), `${at}.urlFile`).trim());
-    if (urlFile !== undefined && !isPostgresURL(found))
-      wrong.push(`${at}.urlFile: expected a file that holds a postgres:// URL, got ${redacted(found)}`);
-    return { id, url: found };
-  });
+  const shards = value.shards.map((shard, index) => ({ id: shard.id, url: urlOf(shard, path, `${path}: shards[${index}]`, wrong) }));
   if (wrong.length > 0) throw invalid(wrong);
   return { shards, keyspaces: value.keyspaces ?? [] };
 }
 
+/** The shard's URL, from wherever it is; what is wrong with it is added to `wrong`. */
+function urlOf(shard: { url?: string; urlFile?: string }, path: string, at: string, wrong: string[]): string {
+  const { url, urlFile } = shard;
+  if (url !== undefined && urlFile === undefined) {
+    if (!isPostgresURL(url)) wrong.push(`${at}.url: expected a postgres:// URL, got ${redacted(url)}`);
+    return url;
+  }
+  if (urlFile === undefined || url !== undefined) {
+    wrong.push(`${at}: expected either url or urlFile, got ${url === undefined ? 'neither' : 'both'}`);
+    return '';
+  }
+  const found = readText(resolve(dirname(path), urlFile), `${at}.urlFile`, 'a readable file', urlFile).trim();
+  if (!isPostgresURL(found)) wrong.push(`${at}.urlFile: expected a file that holds a postgres:// URL, got ${redacted(found)}`);
+  return found;
+}
+
+function complaintsOf(path: string, value: unknown): string[] {
+  const isSecret = (property: string | undefined): boolean => property === 'url';
+  return describeErrors(validator.Errors(value), { schema: ShardConfigSchema as DescribedSchema, value, isSecret }).map((line) => `${path}: ${line}`);
+}
+
 function parseFile(path: string): unknown {
-  const content = readText(path, 'NOA_SHARDS');
+  const content = readText(path, 'NOA_SHARDS', 'postgres:// URLs or the path of a readable file');
   try {
     return JSON.parse(content);
-  } catch (error) {
-    throw invalid([`${path}: expected JSON, got ${(error as Error).message}`]);
+  } catch {
+    // The parser's message quotes the text, which may be a part of a password.
+    throw invalid([`${path}: expected a file of JSON, got ${content.length} characters that are not`]);
   }
 }
 
-function readText(path: string, at: string): string {
+function readText(path: string, at: string, expected: string, shown = path): string {
   try {
     return readFileSync(path, 'utf8');
   } catch (error) {
     const { code } = error as { code?: string };
-    throw invalid([`${at}: expected postgres:// URLs or the path of a readable file, got ${JSON.stringify(path)} (${code})`]);
+    throw invalid([`${at}: expected ${expected}, got ${shown.includes('@') ? redacted(shown) : JSON.stringify(shown)} (${code})`]);
   }
-}
-
-/** One line a wrong value, in the words of its schema's description. */
-function complaintsOf(path: string, value: unknown): string[] {
-  const lines = validator.Errors(value).map((error) => {
-    const at = error.instancePath.split('/').slice(1);
-    const found = at.reduce<unknown>((parent, name) => (parent as Record<string, unknown> | undefined)?.[name], value);
-    const schema = schemaAt(at);
-    const shown = at.at(-1) === 'url' ? redacted(String(found)) : JSON.stringify(found)?.slice(0, SHOWN_MAX);
-    const place = at.reduce((text, name) => (/^\d+$/.test(name) ? `${text}[${name}]` : text === '' ? name : `${text}.${name}`), '') || '(root)';
-    return `${path}: ${place}: expected ${schema.description ?? error.message}, got ${shown}`;
-  });
-  return [...new Set(lines)];
-}
-
-/** Characters of a wrong value that are shown. */
-const SHOWN_MAX = 100;
-
-interface DescribedSchema {
-  readonly description?: string;
-  readonly items?: DescribedSchema;
-  readonly properties?: Readonly<Record<string, DescribedSchema>>;
-}
-
-function schemaAt(at: readonly string[]): DescribedSchema {
-  return at.reduce<DescribedSchema>((schema, name) => schema.items ?? schema.properties?.[name] ?? {}, ShardConfigSchema as DescribedSchema);
 }
 
 function refuseDuplicates(config: ShardConfig): void {
@@ -154,18 +143,17 @@ function refuseDuplicates(config: ShardConfig): void {
 
 /** Catches the obvious copy; two names of one server are found by the identity check at start. */
 function sameDatabase(a: string, b: string): boolean {
-  const [one, other] = [new URL(a), new URL(b)];
-  return one.host === other.host && one.pathname === other.pathname && one.search === other.search;
+  return placeOf(new URL(a)) === placeOf(new URL(b));
 }
+
+function placeOf(url: URL): string {
+  return `${url.hostname}:${url.port || POSTGRES_PORT}${url.pathname}${url.search}`;
+}
+
+const POSTGRES_PORT = 5432;
 
 function isPostgresURL(url: string): boolean {
   return new RegExp(POSTGRES_URL).test(url) && URL.canParse(url);
-}
-
-/** Only the scheme and host of what may be a URL with a password. */
-function redacted(text: string): string {
-  const scheme = /^[a-z]+:\/\//i.exec(text)?.[0];
-  return scheme === undefined ? (text === '' ? 'nothing' : '[not shown, it may hold a password]') : `${scheme}[not shown]`;
 }
 
 function invalid(complaints: readonly string[]): NoaError {

@@ -15,7 +15,7 @@ export interface StaleClaim {
   readonly claimedAtMs: number;
 }
 
-/** Characters of a value or an owner. Keeps an index entry below PostgreSQL's 2,700 bytes at up to 4 bytes a character. */
+/** UTF-16 units of a value or an owner: at 3 bytes a unit an index entry stays below the 2,700 bytes of a btree page. */
 const LENGTH_MAX = 512;
 /** Claims returned at once. */
 const STALE_LIMIT_MAX = 1_000;

@@ -30,7 +30,9 @@ describe('PostgreSQL-compatible hashes', () => {
       assert.equal(hashInt8(BigInt(key)), expected);
       if (Number.isSafeInteger(Number(key))) assert.equal(hashInt8(Number(key)), expected);
     }
-    fc.assert(fc.property(fc.maxSafeInteger(), (value) => hashInt8(value) === hashInt8(BigInt(value)) && hashInt8(value) === hashInt8(String(value))));
+    fc.assert(
+      fc.property(fc.maxSafeInteger(), (value) => hashInt8(value) === hashInt8(BigInt(value)) && hashInt8(value) === hashInt8(String(value))),
+    );
   });
 
   test('an int4 hashes as its own 32 bits, negatives included, so int4 and int8 columns agree', () => {
@@ -52,7 +54,14 @@ describe('PostgreSQL-compatible hashes', () => {
   });
 
   test('a key of another form is refused with SHARD_KEY_INVALID (400)', () => {
-    for (const key of ['', 'x', '1234', '0190f5fe-7c00-7a00-8000-00000000000g', '0190f5fe07c00-7a00-8000-000000000000', '{190f5fe-7c00-7a00-8000-000000000000}']) {
+    for (const key of [
+      '',
+      'x',
+      '1234',
+      '0190f5fe-7c00-7a00-8000-00000000000g',
+      '0190f5fe07c00-7a00-8000-000000000000',
+      '{190f5fe-7c00-7a00-8000-000000000000}',
+    ]) {
       assert.throws(() => hashUUID(key), isInvalidKey, key);
     }
     for (const key of ['', '1.5', '01', '+1', '-0', ' 1', '1e3', '0x10', '9223372036854775808', '-9223372036854775809', '99999999999999999999']) {
@@ -92,7 +101,11 @@ describe('buckets', () => {
     const KEYS = 100_000;
     // 256 groups of 16 buckets: 255 degrees of freedom, quantile 1 - 1e-6 = 370.6 (Wilson and Hilferty).
     const CHI_SQUARE_MAX = 370.6;
-    const keyOf: Record<KeyType, (index: number) => string> = { int8: String, text: (index) => `user-${index}@example.com`, uuid: () => randomUUID() };
+    const keyOf: Record<KeyType, (index: number) => string> = {
+      int8: String,
+      text: (index) => `user-${index}@example.com`,
+      uuid: () => randomUUID(),
+    };
     for (const keyType of KEY_TYPES) {
       const hash = hasherOf(keyType);
       const counts = Array.from({ length: 256 }, () => 0);

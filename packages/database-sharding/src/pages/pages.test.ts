@@ -8,9 +8,16 @@ const compare = (a: number, b: number): number => a - b;
 
 test('a merge gives the first rows of all lists in order', () => {
   fc.assert(
-    fc.property(fc.array(fc.array(fc.integer()).map((list) => list.sort(compare)), { maxLength: 8 }), fc.integer({ min: 0, max: 50 }), (lists, limit) => {
-      assert.deepEqual(mergeKeyset(lists, { limit, compare }), lists.flat().sort(compare).slice(0, limit));
-    }),
+    fc.property(
+      fc.array(
+        fc.array(fc.integer()).map((list) => list.sort(compare)),
+        { maxLength: 8 },
+      ),
+      fc.integer({ min: 0, max: 50 }),
+      (lists, limit) => {
+        assert.deepEqual(mergeKeyset(lists, { limit, compare }), lists.flat().sort(compare).slice(0, limit));
+      },
+    ),
   );
 });
 

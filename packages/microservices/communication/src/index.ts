@@ -33,3 +33,15 @@ export {
   type FetchKeySet,
   type TokenVerifierOptions,
 } from './tokens/index.ts';
+export {
+  BreakerState,
+  CircuitBreaker,
+  CLIENT_ERRORS,
+  RetryBudget,
+  ServiceClient,
+  type CircuitBreakerOptions,
+  type RetryBudgetOptions,
+  type ServiceAnswer,
+  type ServiceClientOptions,
+  type ServiceRequestOptions,
+} from './client/index.ts';

@@ -29,6 +29,8 @@ export interface UpstreamLease {
   /** Why this one: for traces and `explain`. */
   readonly reason: string;
   release(outcome: Outcome): void;
+  /** Gives the lease back unused: says nothing about the instance. */
+  cancel(): void;
 }
 
 /** One instance as the admin API shows it. */
@@ -99,6 +101,11 @@ export class UpstreamSet implements Stoppable {
     return {
       instance: upstream.instance,
       reason: `${this.#balancer.name} over ${candidates.length} of ${this.#upstreams.length}${isPanic ? ' (panic: ejection ignored)' : ''}`,
+      cancel: () => {
+        if (isReleased) return;
+        isReleased = true;
+        upstream.inFlight -= 1;
+      },
       release: (outcome) => {
         if (isReleased) return;
         isReleased = true;

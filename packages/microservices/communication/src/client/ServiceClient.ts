@@ -1,0 +1,229 @@
+import {
+  childTrace,
+  currentContext,
+  Deadline,
+  DEADLINE_HEADER,
+  formatTraceparent,
+  fullJitterMs,
+  newTrace,
+  NoaError,
+  TRACEPARENT_HEADER,
+  uuidv7,
+  type Clock,
+  type Logger,
+  type Metrics,
+  type Random,
+  type Stoppable,
+} from '@noa/core';
+import type { Instance, InstancesListener, UpstreamLease, UpstreamSet } from '@noa/service-registry';
+import { classifyFailure } from './callFailure.ts';
+import { CircuitBreaker } from './CircuitBreaker.ts';
+import { InstancePools } from './InstancePools.ts';
+import { readAnswer, type ServiceAnswer } from './readAnswer.ts';
+import { RetryBudget } from './RetryBudget.ts';
+
+export interface ServiceClientOptions {
+  readonly service: string;
+  readonly discovery: { onChange(listener: InstancesListener): Stoppable };
+  readonly upstreams: UpstreamSet;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Bearer token of each call; asked each time. */
+  readonly token?: () => Promise<string>;
+}
+
+export interface ServiceRequestOptions {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Path and query. */
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Whole call, retries included; the caller's own deadline may shorten it. Default 10000. */
+  readonly timeoutMs?: number;
+  /** Makes a POST or PATCH repeatable. */
+  readonly idempotencyKey?: string;
+  /** Of the answer. Default 10 MiB. */
+  readonly bytesMax?: number;
+}
+
+const TIMEOUT_MS_DEFAULT = 10_000;
+const ATTEMPTS_MAX = 3;
+const BACKOFF = { baseMs: 50, capMs: 1_000 };
+/** A server may ask for a longer pause; we do not wait longer than this inside a call. */
+const RETRY_AFTER_MS_MAX = 2_000;
+const ANSWER_BYTES_MAX = 10 * 1_048_576;
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
+/** Statuses that say "not now" about the instance rather than something about the request. */
+const UNAVAILABLE_STATUSES = new Set([502, 503, 504]);
+
+/**
+ * Calls another service through the registry: one deadline over all tries, trace and request id passed on, a breaker
+ * per instance, retries under a budget and only where a second try cannot do harm (idempotent, keyed, or provably unsent).
+ */
+export class ServiceClient implements Stoppable {
+  readonly #options: ServiceClientOptions;
+  readonly #pools = new InstancePools();
+  readonly #breakers = new Map<string, CircuitBreaker>();
+  readonly #budget: RetryBudget;
+  readonly #watch: Stoppable;
+
+  constructor(options: ServiceClientOptions) {
+    this.#options = options;
+    this.#budget = new RetryBudget({ clock: options.clock });
+    this.#watch = options.discovery.onChange((service, instances) => {
+      if (service === options.service) this.#retain(instances);
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#watch.stop();
+    await this.#pools.close();
+  }
+
+  /**
+   * @returns answers below 400.
+   * @throws NoaError with the service's own code and status for a problem; `SERVICE_UNAVAILABLE`, `DEADLINE_EXCEEDED`,
+   * `SERVICE_ANSWER_INVALID` for the rest.
+   */
+  async request<T>(request: ServiceRequestOptions): Promise<ServiceAnswer<T>> {
+    const { clock, random } = this.#options;
+    const timeoutMs = request.timeoutMs ?? TIMEOUT_MS_DEFAULT;
+    const deadline = currentContext()?.deadline?.atMost(timeoutMs) ?? Deadline.after(clock, timeoutMs);
+    const tried = new Set<string>();
+    this.#budget.deposit();
+    for (let attempt = 1; ; attempt += 1) {
+      deadline.check();
+      const result = await this.#attempt<T>(request, deadline, tried);
+      if ('answer' in result) return result.answer;
+      const mayRepeat = result.isUnsent || IDEMPOTENT.has(request.method) || request.idempotencyKey !== undefined;
+      if (!result.error.retryable || !mayRepeat || attempt >= ATTEMPTS_MAX) throw result.error;
+      const pauseMs = Math.max(fullJitterMs(BACKOFF, attempt, random), Math.min(result.retryAfterMs, RETRY_AFTER_MS_MAX));
+      // A retry that cannot fit the deadline only adds load.
+      if (pauseMs >= deadline.remainingMs() || !this.#budget.withdraw()) throw result.error;
+      this.#count('retried');
+      await clock.sleep(pauseMs);
+      if (result.isEveryoneTried) tried.clear();
+    }
+  }
+
+  async #attempt<T>(request: ServiceRequestOptions, deadline: Deadline, tried: Set<string>): Promise<AttemptResult<T>> {
+    const lease = this.#acquire(tried);
+    if (lease === undefined) {
+      this.#count('no-instance');
+      return { error: this.#unavailable(), isUnsent: true, retryAfterMs: 0, isEveryoneTried: true };
+    }
+    tried.add(lease.instance.id);
+    const { clock, logger, service } = this.#options;
+    const breaker = this.#breakerOf(lease.instance);
+    const startedMs = clock.monotonicMs();
+    const finish = (ok: boolean | undefined): void => {
+      if (ok === undefined) breaker.forget();
+      else breaker.record(ok);
+      lease.release({ ok: ok ?? true, latencyMs: clock.monotonicMs() - startedMs });
+    };
+    try {
+      const answer = await this.#send<T>(request, lease.instance, deadline);
+      const isUnavailable = UNAVAILABLE_STATUSES.has(answer.status);
+      finish(!isUnavailable);
+      this.#count(String(answer.status));
+      if (answer.error === undefined) return { answer };
+      return { error: answer.error, isUnsent: false, retryAfterMs: answer.retryAfterMs, isEveryoneTried: tried.size >= this.#options.upstreams.size };
+    } catch (error) {
+      const failure = classifyFailure(error);
+      const isLate = deadline.isExpired;
+      finish(failure.isAbort && !isLate ? undefined : false);
+      this.#count(isLate ? 'deadline' : 'failed');
+      logger.debug({ err: error, service, instance: lease.instance.id }, 'a call failed');
+      if (isLate)
+        throw new NoaError('DEADLINE_EXCEEDED', { message: `${service} did not answer in time`, retryable: true, httpStatus: 504, cause: error });
+      return {
+        error: error instanceof NoaError ? error : this.#unavailable(error),
+        isUnsent: failure.isUnsent,
+        retryAfterMs: 0,
+        isEveryoneTried: tried.size >= this.#options.upstreams.size,
+      };
+    }
+  }
+
+  /** An instance whose breaker lets a call through. */
+  #acquire(tried: ReadonlySet<string>): UpstreamLease | undefined {
+    const { upstreams } = this.#options;
+    const refused = new Set(tried);
+    for (;;) {
+      const lease = upstreams.acquire({ exclude: refused });
+      if (lease === undefined) return undefined;
+      if (this.#breakerOf(lease.instance).allow()) return lease;
+      refused.add(lease.instance.id);
+      lease.cancel();
+    }
+  }
+
+  async #send<T>(
+    request: ServiceRequestOptions,
+    instance: Instance,
+    deadline: Deadline,
+  ): Promise<ServiceAnswer<T> & { error?: NoaError; retryAfterMs: number }> {
+    const { token, service } = this.#options;
+    const headers: Record<string, string> = {
+      accept: 'application/json',
+      ...this.#contextHeaders(),
+      ...(request.idempotencyKey === undefined ? {} : { 'idempotency-key': request.idempotencyKey }),
+      ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...(token === undefined ? {} : { authorization: `Bearer ${await token()}` }),
+      ...request.headers,
+      [DEADLINE_HEADER]: deadline.headerValue(),
+    };
+    const response = await this.#pools.get(instance).request({
+      method: request.method,
+      path: request.path,
+      headers,
+      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
+      signal: AbortSignal.timeout(Math.max(1, Math.ceil(deadline.remainingMs()))),
+    });
+    return readAnswer<T>(response, { service, bytesMax: request.bytesMax ?? ANSWER_BYTES_MAX });
+  }
+
+  #contextHeaders(): Record<string, string> {
+    const { clock, random } = this.#options;
+    const context = currentContext();
+    const trace = context === undefined ? newTrace(random) : childTrace(context.trace, random);
+    return { [TRACEPARENT_HEADER]: formatTraceparent(trace), 'x-request-id': context?.requestId ?? uuidv7(clock, random) };
+  }
+
+  #breakerOf(instance: Instance): CircuitBreaker {
+    const key = `${instance.id} ${instance.host}:${instance.port}`;
+    let breaker = this.#breakers.get(key);
+    if (breaker === undefined) {
+      breaker = new CircuitBreaker({ clock: this.#options.clock });
+      this.#breakers.set(key, breaker);
+    }
+    return breaker;
+  }
+
+  #retain(instances: readonly Instance[]): void {
+    this.#pools.retain(instances);
+    const keys = new Set(instances.map((instance) => `${instance.id} ${instance.host}:${instance.port}`));
+    for (const key of this.#breakers.keys()) if (!keys.has(key)) this.#breakers.delete(key);
+  }
+
+  #unavailable(cause?: unknown): NoaError {
+    return new NoaError('SERVICE_UNAVAILABLE', {
+      message: `The ${this.#options.service} service is not available`,
+      retryable: true,
+      httpStatus: 503,
+      cause,
+    });
+  }
+
+  #count(result: string): void {
+    const { metrics, service } = this.#options;
+    metrics.counter('service_client_requests_total', 'Calls to other services, by result', ['service', 'result']).add({ service, result });
+  }
+}
+
+type AttemptResult<T> =
+  | { readonly answer: ServiceAnswer<T> }
+  | { readonly error: NoaError; readonly isUnsent: boolean; readonly retryAfterMs: number; readonly isEveryoneTried: boolean };

@@ -1,0 +1,76 @@
+import type { Duplex } from 'node:stream';
+import { FrameTracker } from './FrameTracker.ts';
+
+/** Close frame 1001 "going away" without a reason, unmasked as a server sends it. */
+const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9]);
+
+/**
+ * Bytes both ways between a client and an instance after the 101, with back-pressure. The only frame of its own is the
+ * close at a drain: it goes to the client at a frame boundary, the client's answer travels on to the instance, and the
+ * two end their sides as for any other close.
+ */
+export class WebSocketTunnel {
+  readonly #client: Duplex;
+  readonly #upstream: Duplex;
+  readonly #frames = new FrameTracker();
+  #isGoingAway = false;
+  #hasSaidGoodbye = false;
+
+  constructor(client: Duplex, upstream: Duplex) {
+    this.#client = client;
+    this.#upstream = upstream;
+  }
+
+  /** @param onClosed - both sides are gone. */
+  run(onClosed: () => void): void {
+    const client = this.#client;
+    const upstream = this.#upstream;
+    let open = 2;
+    const closed = (): void => {
+      open -= 1;
+      if (open === 0) onClosed();
+      this.destroy();
+    };
+    for (const side of [client, upstream]) {
+      side.on('error', () => undefined);
+      side.once('close', closed);
+    }
+    upstream.on('data', (chunk: Buffer) => this.#toClient(chunk));
+    client.on('drain', () => upstream.resume());
+    client.on('data', (chunk: Buffer) => {
+      if (!upstream.write(chunk)) client.pause();
+    });
+    upstream.on('drain', () => client.resume());
+    upstream.once('end', () => client.end());
+    client.once('end', () => upstream.end());
+  }
+
+  /** Says 1001 to the client, now or behind the frame that is under way. */
+  goAway(): void {
+    this.#isGoingAway = true;
+    if (this.#frames.isAtBoundary) this.#sayGoodbye();
+  }
+
+  destroy(): void {
+    this.#client.destroy();
+    this.#upstream.destroy();
+  }
+
+  #toClient(chunk: Buffer): void {
+    // After our close frame nothing else may reach the client; the instance's data frames are read and dropped.
+    if (this.#hasSaidGoodbye) return;
+    const boundary = this.#frames.push(chunk);
+    if (this.#isGoingAway && boundary > 0) {
+      this.#client.write(chunk.subarray(0, boundary));
+      return this.#sayGoodbye();
+    }
+    if (!this.#client.write(chunk)) this.#upstream.pause();
+  }
+
+  #sayGoodbye(): void {
+    if (this.#hasSaidGoodbye) return;
+    this.#hasSaidGoodbye = true;
+    this.#upstream.resume();
+    if (!this.#frames.hasClosed) this.#client.write(GOING_AWAY);
+  }
+}

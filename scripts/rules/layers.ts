@@ -77,7 +77,8 @@ function checkPackage(repository: Repository, rootDependencies: ReadonlySet<stri
   if (target !== undefined && owner === target) findings.push(finding(file, module, 'imports its own package by name; use a relative path'));
   // Root-level tests and scripts see every workspace package through npm's links.
   const mayBeUndeclared = target !== undefined && (owner === undefined || file.isTest || owner === target);
-  if (!isDeclared && !mayBeUndeclared) findings.push(finding(file, module, `${name} is not declared in ${owner?.folder ?? '.'}/package.json`));
+  if (!isDeclared && !mayBeUndeclared && findings.length === 0)
+    findings.push(finding(file, module, `${name} is not declared in ${owner?.folder ?? '.'}/package.json`));
   return findings;
 }
 

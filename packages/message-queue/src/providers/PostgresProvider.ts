@@ -1,0 +1,4 @@
+import type { QueueProviderOptions } from '../createQueueProvider.ts';
+export interface PostgresProviderOptions extends QueueProviderOptions {
+  readonly url: string;
+}

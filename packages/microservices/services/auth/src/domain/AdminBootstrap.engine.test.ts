@@ -25,7 +25,16 @@ after(async () => {
 
 function bootstrap(email: string, password = PASSWORD): AdminBootstrap {
   const { accounts, passwords, users, clock } = domain;
-  const made = new AdminBootstrap({ accounts, passwords, createUser: users.create, clock, random: systemRandom, logger: silentLogger, email, password });
+  const made = new AdminBootstrap({
+    accounts,
+    passwords,
+    createUser: users.create,
+    clock,
+    random: systemRandom,
+    logger: silentLogger,
+    email,
+    password,
+  });
   running.push(made);
   return made;
 }

@@ -22,8 +22,8 @@ export const ClientSchema = Type.Object(
     type: Type.Union([Type.Literal('public'), Type.Literal('confidential')]),
     redirectURIs: Type.Optional(Type.Array(URISchema, { maxItems: 20, uniqueItems: true })),
     postLogoutRedirectURIs: Type.Optional(Type.Array(URISchema, { maxItems: 20, uniqueItems: true })),
-    grants: Type.Optional(Type.Array(Type.Union(CLIENT_GRANTS.map((grant) => Type.Literal(grant))), { minItems: 1, maxItems: 2, uniqueItems: true })),
-    roles: Type.Optional(Type.Array(Type.Union(CLIENT_ROLES.map((role) => Type.Literal(role))), { maxItems: 16, uniqueItems: true })),
+    grants: Type.Optional(Type.Array(Type.Enum([...CLIENT_GRANTS]), { minItems: 1, maxItems: 2, uniqueItems: true })),
+    roles: Type.Optional(Type.Array(Type.Enum(CLIENT_ROLES), { maxItems: 16, uniqueItems: true })),
   },
   { additionalProperties: false },
 );

@@ -106,7 +106,7 @@ describe('Credentials', () => {
     await failTimes(email, 10);
     await domain.clock.advance(1);
     await domain.lockouts.sweep(domain.clock.now());
-    assert.equal(await domain.lockouts.lockedForMs(email, NET, domain.clock.now()) > 0, true);
+    assert.equal((await domain.lockouts.lockedForMs(email, NET, domain.clock.now())) > 0, true);
     const { rows } = await db.database.query<{ count: number }>('SELECT count(*)::int AS count FROM auth.login_failures WHERE failures = 1');
     assert.equal(rows[0]?.count, 0);
   });

@@ -70,7 +70,7 @@ export class Passwords {
 
 function normalise(password: string): string {
   const normal = password.normalize('NFKC');
-  const length = [...normal].length;
+  const length = Array.from(normal).length;
   if (length >= PASSWORD_CHARS_MIN && length <= PASSWORD_CHARS_MAX) return normal;
   const message = `must have ${PASSWORD_CHARS_MIN} to ${PASSWORD_CHARS_MAX} characters`;
   throw new NoaError('VALIDATION_FAILED', { message: `/password ${message}`, httpStatus: 400, violations: [{ path: '/password', message }] });

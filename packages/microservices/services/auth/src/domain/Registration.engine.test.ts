@@ -28,10 +28,7 @@ describe('Registration', () => {
   it('makes an active account with the default roles and the user with the same id', async () => {
     const wanted = request();
     const account = await domain.registration.register({ ...wanted, locale: 'de-AT' });
-    assert.deepEqual(
-      [account.status, account.email, account.roles, account.locale],
-      ['active', wanted.email.toLowerCase(), ['developer'], 'de-AT'],
-    );
+    assert.deepEqual([account.status, account.email, account.roles, account.locale], ['active', wanted.email.toLowerCase(), ['developer'], 'de-AT']);
     assert.equal(domain.users.users.get(account.id)?.email, account.email);
     assert.equal((await domain.accounts.find(account.id))?.status, 'active');
   });

@@ -76,7 +76,10 @@ describe('Sessions', () => {
     await domain.clock.advance(GRACE_MS + 1);
     domain.revoked.length = 0;
     const results = await Promise.allSettled(Array.from({ length: 20 }, () => domain.sessions.refresh(answer.refreshToken)));
-    assert.equal(results.every((result) => result.status === 'rejected' && result.reason.httpStatus === 401), true);
+    assert.equal(
+      results.every((result) => result.status === 'rejected' && result.reason.httpStatus === 401),
+      true,
+    );
     assert.equal(domain.revoked.length, 1);
   });
 
@@ -151,7 +154,10 @@ describe('Sessions', () => {
     await assert.rejects(domain.sessions.revoke(stranger.account.id, answer.sessionId), missing);
     await domain.sessions.revoke(account.id, answer.sessionId);
     await assert.rejects(domain.sessions.revoke(account.id, answer.sessionId), missing);
-    assert.deepEqual((await domain.sessions.list(account.id)).map((one) => one.id), [second.sessionId]);
+    assert.deepEqual(
+      (await domain.sessions.list(account.id)).map((one) => one.id),
+      [second.sessionId],
+    );
   });
 
   it('ends the oldest session when an account has too many', async () => {

@@ -15,7 +15,7 @@ export class OidcEngine {
   readonly #options: OidcEngineOptions;
   readonly #issuer: URL;
   #provider: Provider | undefined;
-  #handle: ((request: IncomingMessage, response: ServerResponse) => void) | undefined;
+  #handle: ((request: IncomingMessage, response: ServerResponse) => Promise<void>) | undefined;
 
   constructor(options: OidcEngineOptions) {
     this.#options = options;
@@ -32,9 +32,9 @@ export class OidcEngine {
   }
 
   /** Answers a raw request. */
-  handle(request: IncomingMessage, response: ServerResponse): void {
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.#handle ??= this.provider.callback();
-    this.#handle(this.asIssuer(request), response);
+    await this.#handle(this.asIssuer(request), response);
   }
 
   /** The request as if it had been sent to the issuer's address: links are never built from what a client claims. */

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import { problemResponses, type CallerCheck, type ServiceApp } from '@noa/communication';
 import { ClientSchema, type Clients } from '../domain/Clients.ts';
 import type { KeyRing } from '../domain/KeyRing.ts';
+import { takeMissingBody } from './takeMissingBody.ts';
 
 export interface AdminRoutesOptions {
   readonly keys: KeyRing;
@@ -18,18 +19,19 @@ export function addAdminRoutes(app: ServiceApp, { keys, clients, callers }: Admi
   app.post(
     '/api/auth/keys/rotate',
     {
+      preValidation: takeMissingBody,
       schema: {
         operationId: 'rotateKeys',
         summary: 'Let the next signing keys sign. `force` does so although verifiers may not have seen them yet.',
         tags: TAGS,
         ...bearer,
-        body: Type.Optional(Type.Object({ force: Type.Optional(Type.Boolean()) }, closed)),
+        body: Type.Object({ force: Type.Optional(Type.Boolean()) }, closed),
         response: { 200: Type.Object({ keyIds: Type.Array(Type.String()) }), ...problemResponses(401, 403, 409) },
       },
     },
     async (request) => {
       await callers.require(request, { roles: ['admin'] });
-      await keys.rotate({ force: request.body?.force ?? false });
+      await keys.rotate({ force: request.body.force ?? false });
       return { keyIds: [keys.active('EdDSA').kid, keys.active('RS256').kid] };
     },
   );

@@ -1,5 +1,4 @@
 import formbody from '@fastify/formbody';
-import type { FastifyReply } from 'fastify';
 import { errors, type InteractionResults } from 'oidc-provider';
 import type { ServiceApp, ServiceRequest } from '@noa/communication';
 import { isNoaError, NoaError } from '@noa/core';
@@ -15,6 +14,7 @@ export interface InteractionRoutesOptions {
   readonly issuer: string;
 }
 
+type ServiceReply = Parameters<ServiceApp['errorHandler']>[2];
 type Interaction = Awaited<ReturnType<OidcEngine['provider']['interactionDetails']>>;
 
 const FORM_BYTES_MAX = 16_384;
@@ -78,7 +78,7 @@ async function refuseForeign(request: ServiceRequest, issuer: string): Promise<v
   }
 }
 
-async function detailsOf({ engine }: InteractionRoutesOptions, request: ServiceRequest, reply: FastifyReply): Promise<Interaction> {
+async function detailsOf({ engine }: InteractionRoutesOptions, request: ServiceRequest, reply: ServiceReply): Promise<Interaction> {
   try {
     const interaction = await engine.provider.interactionDetails(engine.asIssuer(request.raw), reply.raw);
     if (interaction.uid !== (request.params as { uid?: string }).uid) throw gone();
@@ -92,10 +92,10 @@ async function detailsOf({ engine }: InteractionRoutesOptions, request: ServiceR
 async function finish(
   { engine }: InteractionRoutesOptions,
   request: ServiceRequest,
-  reply: FastifyReply,
+  reply: ServiceReply,
   result: InteractionResults,
   mergeWithLastSubmission: boolean,
-): Promise<FastifyReply> {
+): Promise<ServiceReply> {
   const target = await engine.provider.interactionResult(engine.asIssuer(request.raw), reply.raw, result, { mergeWithLastSubmission });
   return reply.redirect(target, 303);
 }
@@ -133,10 +133,10 @@ function wishesOf(interaction: Interaction): string[] {
 
 async function sendLogin(
   options: InteractionRoutesOptions,
-  reply: FastifyReply,
+  reply: ServiceReply,
   interaction: Interaction,
   again: { email?: string; error?: string },
-): Promise<FastifyReply> {
+): Promise<ServiceReply> {
   const hint = interaction.params['login_hint'];
   const email = again.email ?? (typeof hint === 'string' ? hint : undefined);
   const html = loginPage({
@@ -153,7 +153,7 @@ async function clientNameOf({ engine }: InteractionRoutesOptions, interaction: I
   return client?.clientName ?? 'an application';
 }
 
-function sendPage(reply: FastifyReply, html: string, interaction?: Interaction): FastifyReply {
+function sendPage(reply: ServiceReply, html: string, interaction?: Interaction): ServiceReply {
   const target = interaction?.params['redirect_uri'];
   return reply
     .header('content-security-policy', policyOf(typeof target === 'string' ? formTargetOf(target) : []))
@@ -164,7 +164,7 @@ function sendPage(reply: FastifyReply, html: string, interaction?: Interaction):
     .send(html);
 }
 
-function sendError(reply: FastifyReply, error: unknown): FastifyReply {
+function sendError(reply: ServiceReply, error: unknown): ServiceReply {
   const status = isNoaError(error) ? error.httpStatus : ((error as { statusCode?: number }).statusCode ?? 500);
   const text = isNoaError(error) && status < 500 ? error.message : 'The login could not go on. Start again from the application.';
   if (status >= 500) reply.log.error({ err: error }, 'a login page failed');

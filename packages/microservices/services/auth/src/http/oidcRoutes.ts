@@ -34,10 +34,11 @@ export async function addOidcRoutes(app: ServiceApp, options: OidcRoutesOptions)
         method: ['GET', 'POST', 'OPTIONS'],
         url,
         ...HIDDEN,
-        handler: (request, reply) => {
+        handler: async (request, reply) => {
           reply.hijack();
           reply.raw.setHeader('x-request-id', request.id);
-          engine.handle(request.raw, reply.raw);
+          await engine.handle(request.raw, reply.raw);
+          return reply;
         },
       });
     }

@@ -8,6 +8,7 @@ import type { Sessions } from '../domain/Sessions.ts';
 import type { Account } from '../store/AccountStore.ts';
 import { SESSIONS_MAX, type Session } from '../store/SessionStore.ts';
 import type { ClientNetwork } from './clientNetwork.ts';
+import { takeMissingBody } from './takeMissingBody.ts';
 
 export interface SessionRoutesOptions {
   readonly registration: Registration;
@@ -124,17 +125,18 @@ function addLogout(app: ServiceApp, { sessions, callers }: SessionRoutesOptions)
   app.post(
     '/api/auth/logout',
     {
+      preValidation: takeMissingBody,
       schema: {
         operationId: 'logout',
         summary: 'End the session of the refresh token in the body, or of the access token in the header.',
         tags: TAGS,
         ...bearer,
-        body: Type.Optional(Type.Object({ refreshToken: Type.Optional(RefreshTokenSchema) }, closed)),
+        body: Type.Object({ refreshToken: Type.Optional(RefreshTokenSchema) }, closed),
         response: { 204: Type.Null(), ...problemResponses(401) },
       },
     },
     async (request, reply) => {
-      const token = request.body?.refreshToken;
+      const token = request.body.refreshToken;
       if (token !== undefined) await sessions.logout(token);
       else {
         const caller = await callers.require(request);

@@ -47,6 +47,8 @@ export function keyRing(database: Database, clock: SimulatedClock): KeyRing {
 export class UserServiceDouble {
   readonly users = new Map<string, CreateUser>();
   calls = 0;
+  /** The bearer token of the last call. */
+  token: string | undefined;
   failure: NoaError | undefined;
 
   create = async (user: CreateUser & { readonly id: string }): Promise<void> => {

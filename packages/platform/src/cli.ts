@@ -6,6 +6,8 @@ import { addResetCommand } from './commands/reset.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addUpCommand } from './commands/up.ts';
 import { ExitCode } from './commands/Command.ts';
+import { addCheckCommand } from './check/addCheckCommand.ts';
+import { addTestCommand } from './testing/index.ts';
 
 /** The command line: `./noa <command>`. */
 export function createProgram(): Command {
@@ -21,6 +23,8 @@ export function createProgram(): Command {
   addStatusCommand(program);
   addLogsCommand(program);
   addResetCommand(program);
+  addTestCommand(program);
+  addCheckCommand(program);
   return program;
 }
 

@@ -138,4 +138,3 @@ export class APIGateway implements Lifecycle {
     for (const service of discovery.services()) this.#routes.syncService(service, discovery.instances(service));
   }
 }
-

@@ -5,7 +5,13 @@ const ms = (minimum: number, maximum: number) => Type.Integer({ minimum, maximum
 
 /** The gateway's settings, for `loadConfig`. */
 export const gatewayConfig = {
-  host: { path: 'gateway.host', env: ['NOA_GATEWAY_HOST', 'NOA_HOST'], schema: Type.String({ minLength: 1 }), default: '127.0.0.1', about: 'Public address to listen on.' },
+  host: {
+    path: 'gateway.host',
+    env: ['NOA_GATEWAY_HOST', 'NOA_HOST'],
+    schema: Type.String({ minLength: 1 }),
+    default: '127.0.0.1',
+    about: 'Public address to listen on.',
+  },
   port: {
     path: 'gateway.port',
     env: ['NOA_GATEWAY_PORT'],
@@ -107,7 +113,9 @@ export const gatewayConfig = {
   corsOrigins: {
     path: 'gateway.corsOrigins',
     env: ['NOA_GATEWAY_CORS_ORIGINS', 'CORS_ORIGIN'],
-    schema: Type.Array(Type.String({ pattern: '^(\\*|https?://[^/\\s]+)$' }), { description: 'origins such as https://app.example.com, or *, separated by commas' }),
+    schema: Type.Array(Type.String({ pattern: '^(\\*|https?://[^/\\s]+)$' }), {
+      description: 'origins such as https://app.example.com, or *, separated by commas',
+    }),
     default: [] as string[],
     about: 'Origins whose pages may call the API. Empty: no CORS.',
   },

@@ -153,7 +153,11 @@ function addStateRoutes(app: ServiceApp, gateway: APIGateway): void {
     (request) => {
       const { method, path, host } = request.query;
       const explanation = gateway.explain(method, path, host ?? '');
-      return { ...explanation, losers: [...explanation.losers], ...(explanation.allow === undefined ? {} : { allow: [...explanation.allow] }) } as never;
+      return {
+        ...explanation,
+        losers: [...explanation.losers],
+        ...(explanation.allow === undefined ? {} : { allow: [...explanation.allow] }),
+      } as never;
     },
   );
   app.get(
@@ -166,7 +170,8 @@ function addStateRoutes(app: ServiceApp, gateway: APIGateway): void {
     { schema: { tags, security, response: { 202: Type.Object({ status: Type.Literal('draining') }), ...problemResponses(401) } } },
     (_request, reply) => {
       gateway.drain();
-      return reply.code(202).send({ status: 'draining' });
+      reply.code(202);
+      return { status: 'draining' as const };
     },
   );
 }

@@ -39,7 +39,12 @@ export class NodeExchange {
   #isSettled = false;
   #hasBody = false;
 
-  constructor(context: ExchangeContext, request: IncomingMessage, response: ServerResponse, options: { sendsContinue: boolean; onClosing: () => void }) {
+  constructor(
+    context: ExchangeContext,
+    request: IncomingMessage,
+    response: ServerResponse,
+    options: { sendsContinue: boolean; onClosing: () => void },
+  ) {
     this.#context = context;
     this.#request = request;
     this.#response = response;

@@ -40,8 +40,8 @@ const PARSER_REFUSALS: Readonly<Record<string, Refusal>> = {
   HPE_HEADER_OVERFLOW: { status: 431, code: 'HEAD_TOO_LARGE', message: 'The request head is too large' },
   HPE_CHUNK_EXTENSIONS_OVERFLOW: { status: 413, code: 'CONTENT_TOO_LARGE', message: 'The chunk extensions are too large' },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, code: 'REQUEST_TIMEOUT', message: 'The request did not arrive in time' },
-  HPE_INVALID_VERSION: { status: 505, code: 'HTTP_VERSION_UNSUPPORTED', message: 'Only HTTP/1.1 and HTTP/1.0 are spoken here' },
 };
+const VERSION: Refusal = { status: 505, code: 'HTTP_VERSION_UNSUPPORTED', message: 'Only HTTP/1.1 and HTTP/1.0 are spoken here' };
 const MALFORMED: Refusal = { status: 400, code: 'REQUEST_MALFORMED', message: 'The request is malformed' };
 
 /** The engine on `node:http` and undici, with the strict layer of `checkHead` on top of Node's parser. */
@@ -184,8 +184,8 @@ export class NodeHTTPEngine implements HTTPEngine {
     });
   }
 
-  #onClientError(error: Error & { code?: string }, socket: Duplex): void {
-    const refusal = PARSER_REFUSALS[error.code ?? ''] ?? MALFORMED;
+  #onClientError(error: ParserError, socket: Duplex): void {
+    const refusal = refusalOf(error);
     const isGone = socket.destroyed || !socket.writable || error.code === 'ECONNRESET';
     const { exchanges, isClosing } = this.#connection(socket);
     if (isGone || isClosing || exchanges.size > 1) return void socket.destroy(error);
@@ -220,8 +220,19 @@ export class NodeHTTPEngine implements HTTPEngine {
   }
 }
 
+interface ParserError extends Error {
+  readonly code?: string;
+  /** What the parser was reading. */
+  readonly rawPacket?: Buffer;
+}
+
+function refusalOf(error: ParserError): Refusal {
+  if (error.code !== 'HPE_INVALID_VERSION') return PARSER_REFUSALS[error.code ?? ''] ?? MALFORMED;
+  // Node says this of any odd end of the request line, too; a version is one only in a good line.
+  return /^\S+ \S+ HTTP\/\d\.\d\r\n/.test(error.rawPacket?.toString('latin1') ?? '') ? VERSION : MALFORMED;
+}
+
 /** Everything else that asks for an upgrade (h2c, for one) is served as the plain request it also is. */
 function isWebSocketUpgrade(request: IncomingMessage): boolean {
   return request.method === 'GET' && request.headers.upgrade?.toLowerCase() === 'websocket';
 }
-

@@ -25,7 +25,17 @@ export interface CheckedHead {
 }
 
 /** Fields that may come once only: two values are two opinions about one message. */
-const SINGLE = new Set(['host', 'content-length', 'transfer-encoding', 'content-type', 'authorization', 'expect', 'upgrade', 'origin', 'noa-timeout-ms']);
+const SINGLE = new Set([
+  'host',
+  'content-length',
+  'transfer-encoding',
+  'content-type',
+  'authorization',
+  'expect',
+  'upgrade',
+  'origin',
+  'noa-timeout-ms',
+]);
 /** What `Connection` may not name: dropping these would change framing, identity or policy. */
 const NOT_CONNECTION_OPTIONS = new Set([
   ...SINGLE,

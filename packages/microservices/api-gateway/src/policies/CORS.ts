@@ -20,11 +20,11 @@ export class CORS {
     return ['access-control-allow-origin', allowed, 'access-control-expose-headers', EXPOSED, 'vary', 'Origin'];
   }
 
-  /** Answers a preflight; undefined when the request is none, or CORS is off. */
+  /** Answers a preflight, beside `responseFields`; undefined when the request is none, or CORS is off. */
   preflight(head: RequestHead, methods: readonly string[]): LocalResponse | undefined {
     if (this.#origins.size === 0 || head.method !== 'OPTIONS') return undefined;
     if (head.field('origin') === undefined || head.field('access-control-request-method') === undefined) return undefined;
-    const fields = this.responseFields(head);
+    const fields: string[] = [];
     if (this.#allowed(head) !== undefined) {
       const asked = head.field('access-control-request-headers');
       fields.push('access-control-allow-methods', methods.join(', '), 'access-control-max-age', String(PREFLIGHT_SECONDS));

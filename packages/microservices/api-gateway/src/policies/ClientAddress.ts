@@ -10,7 +10,16 @@ export interface ClientOrigin {
 }
 
 /** Names under which clients claim to be someone else; they end here, whoever sent them. */
-const CLAIMS = new Set(['forwarded', 'x-real-ip', 'x-client-ip', 'x-cluster-client-ip', 'true-client-ip', 'x-original-url', 'x-original-host', 'x-rewrite-url']);
+const CLAIMS = new Set([
+  'forwarded',
+  'x-real-ip',
+  'x-client-ip',
+  'x-cluster-client-ip',
+  'true-client-ip',
+  'x-original-url',
+  'x-original-host',
+  'x-rewrite-url',
+]);
 
 /** Addresses of a chain that are looked at, from the nearest. */
 const HOPS_MAX = 32;
@@ -28,7 +37,9 @@ export class ClientAddress {
       const version = isIP(address);
       const bits = prefix === undefined ? (version === 6 ? 128 : 32) : Number(prefix);
       if (version === 0 || !Number.isInteger(bits) || bits < 0 || bits > (version === 6 ? 128 : 32)) {
-        throw new NoaError('CONFIG_INVALID', { message: `gateway.trustedProxies: expected an address or network, got "${proxy}" (NOA_GATEWAY_TRUSTED_PROXIES)` });
+        throw new NoaError('CONFIG_INVALID', {
+          message: `gateway.trustedProxies: expected an address or network, got "${proxy}" (NOA_GATEWAY_TRUSTED_PROXIES)`,
+        });
       }
       this.#trusted.addSubnet(address, bits, version === 6 ? 'ipv6' : 'ipv4');
     }

@@ -1,4 +1,14 @@
-import { childTrace, formatTraceparent, newTrace, parseTraceparent, TRACEPARENT_HEADER, uuidv7, type Clock, type Random, type TraceContext } from '@noa/core';
+import {
+  childTrace,
+  formatTraceparent,
+  newTrace,
+  parseTraceparent,
+  TRACEPARENT_HEADER,
+  uuidv7,
+  type Clock,
+  type Random,
+  type TraceContext,
+} from '@noa/core';
 import type { RequestHead } from '../engine/HTTPEngine.ts';
 
 const REQUEST_ID = /^[A-Za-z0-9._:-]{1,128}$/;

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'node:test';
@@ -36,7 +35,7 @@ const SERVER_VARIABLE = 'NOA_TEST_DATABASE_URL';
 
 /**
  * Runs test files, each in a process of its own: first unit and engine tests side by side, then the acceptance tests
- * one after the other, which share one system. Brings a throw-away PostgreSQL when engine tests are among them.
+ * one after the other, which start whole systems. Brings a throw-away PostgreSQL when engine tests are among them.
  * @throws NoaError `NOT_FOUND` when a path holds no test.
  */
 export async function runTests(options: RunTestsOptions): Promise<TestRun> {
@@ -49,27 +48,20 @@ export async function runTests(options: RunTestsOptions): Promise<TestRun> {
   try {
     const env = server === undefined ? options.env : { ...options.env, [SERVER_VARIABLE]: server.url };
     const first = files.filter((file) => !isLast(file));
-    await runFiles({ ...options, env }, first, { concurrency: availableParallelism() }, tally);
+    await runFiles({ ...options, env }, first, availableParallelism(), tally);
   } finally {
     await server?.stop();
   }
-  const globalSetupPath = join(options.root, 'acceptance/globalSetup.ts');
-  const setup = existsSync(globalSetupPath) ? { globalSetupPath } : {};
-  await runFiles(options, files.filter(isLast), { concurrency: 1, ...setup }, tally);
+  await runFiles(options, files.filter(isLast), 1, tally);
   const totals = relativeTo(options.root, tally.totals);
   const isGreen = totals.failed.length === 0 && totals.passed > 0 && options.signal?.aborted !== true;
   return { ...totals, durationMs: options.clock.monotonicMs() - startedMs, exitCode: isGreen ? 0 : 1 };
 }
 
-async function runFiles(
-  options: RunTestsOptions,
-  files: readonly string[],
-  how: { concurrency: number; globalSetupPath?: string },
-  tally: TestTally,
-): Promise<void> {
+async function runFiles(options: RunTestsOptions, files: readonly string[], concurrency: number, tally: TestTally): Promise<void> {
   if (files.length === 0 || options.signal?.aborted === true) return;
   const stream = run({
-    ...how,
+    concurrency,
     cwd: options.root,
     files: files.map((file) => join(options.root, file)),
     env: options.env as NodeJS.ProcessEnv,

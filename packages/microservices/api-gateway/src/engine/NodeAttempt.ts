@@ -30,6 +30,7 @@ export class NodeAttempt {
   readonly #body: RequestBody | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #state: 'waiting' | 'accepted' | 'discarding' | 'over' = 'waiting';
+  #hasContent = false;
   #discardedBytes = 0;
   #resolve: (outcome: AttemptOutcome) => void = () => undefined;
 
@@ -100,11 +101,16 @@ export class NodeAttempt {
     const fields = responseFields(raw, forwarding.responseFields);
     if (this.#options.isDraining()) fields.push('connection', 'close');
     response.writeHead(status, fields);
+    // Head and first bytes leave in one write where they come together; a stream that is silent at first shows its head all the same.
+    setImmediate(() => {
+      if (this.#state === 'accepted' && !this.#hasContent) response.flushHeaders();
+    });
     response.on('drain', () => controller.resume());
   }
 
   #onData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#state === 'accepted') {
+      this.#hasContent = true;
       if (!this.#options.response.write(chunk)) controller.pause();
     } else if (this.#state === 'discarding') {
       this.#discardedBytes += chunk.length;

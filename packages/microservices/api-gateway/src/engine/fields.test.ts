@@ -22,12 +22,14 @@ const HOP_BY_HOP = [
 ];
 
 test('a request loses hop-by-hop fields, those that Connection names, and those the gateway sets; the rest stays in order', () => {
-  const raw = [...HOP_BY_HOP.flatMap((name) => [name, name === 'Connection' ? 'close, X-Mine' : 'x'])];
+  const raw = HOP_BY_HOP.flatMap((name) => [name, name === 'Connection' ? 'close, X-Mine' : 'x']);
   raw.push('X-Mine', '1', 'A', '1', 'B', '2', 'A', '3', 'X-Forwarded-Evil', 'x', 'X-Request-ID', 'theirs', 'Via', '1.0 proxy');
-  assert.deepEqual(requestFields(raw, forwarding(['x-request-id', 'ours']), ['noa-timeout-ms', '5']), [
-    ...['a', '1', 'b', '2', 'a', '3'],
-    ...['via', '1.0 proxy, 1.1 noa', 'x-request-id', 'ours', 'noa-timeout-ms', '5'],
-  ]);
+  const expected = 'a 1 b 2 a 3 via|1.0 proxy, 1.1 noa|x-request-id ours noa-timeout-ms 5';
+  const passed = requestFields(raw, forwarding(['x-request-id', 'ours']), ['noa-timeout-ms', '5']);
+  assert.deepEqual(
+    passed,
+    expected.split('|').flatMap((part, i) => (i === 1 ? [part] : part.split(' '))),
+  );
 });
 
 test('a response loses its hop-by-hop fields and those the gateway sets, and keeps repeated ones', () => {

@@ -135,3 +135,24 @@ test('hop-by-hop fields of a response, and those its Connection names, stay behi
   assert.equal(response.headers.get('proxy-authenticate'), null);
   assert.equal(response.headers.get('connection'), 'keep-alive');
 });
+
+test('events stream: the head comes before the first event, and each event as it is sent', async () => {
+  let send: ((event: string) => void) | undefined;
+  await using upstream = await startUpstream((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    response.flushHeaders();
+    send = (event) => void response.write(`data: ${event}\n\n`);
+  });
+  await using bed = await startBed({ routes: [echoRoute] });
+  bed.discovery.set('echo', [upstream.instance()]);
+  const abort = new AbortController();
+  const response = await fetch(`${bed.url}/echo/events`, { signal: abort.signal });
+  assert.equal(response.headers.get('content-type'), 'text/event-stream');
+  const reader = response.body?.getReader();
+  for (const event of ['one', 'two']) {
+    send?.(event);
+    const { value } = (await reader?.read()) ?? {};
+    assert.equal(Buffer.from(value ?? []).toString(), `data: ${event}\n\n`);
+  }
+  abort.abort();
+});

@@ -20,7 +20,7 @@ export interface DiscoveredUpstreamsOptions {
 }
 
 /** Shorter than the wait for a restarted instance, so that one back at its old address is found within it. */
-const BREAKER_OPEN_MS = 2_000;
+const BREAKER_OPEN_MS = 1_000;
 
 /** One service as the gateway sees it. */
 interface ServiceUpstreams {
@@ -135,7 +135,7 @@ export class DiscoveredUpstreams implements Upstreams, Stoppable {
     const key = keyOf(instance);
     let breaker = service.breakers.get(key);
     if (breaker === undefined) {
-      breaker = new CircuitBreaker({ clock: this.#options.clock, openMs: BREAKER_OPEN_MS });
+      breaker = new CircuitBreaker({ clock: this.#options.clock, openMs: BREAKER_OPEN_MS, successesToClose: 1 });
       service.breakers.set(key, breaker);
     }
     return breaker;

@@ -45,3 +45,4 @@ export {
   type ServiceClientOptions,
   type ServiceRequestOptions,
 } from './client/index.ts';
+export { appendToOutbox, Inbox, INBOX_SQL, OUTBOX_CHANNEL, OUTBOX_SQL, OutboxRelay, type OutboxRelayOptions } from './outbox/index.ts';

@@ -147,7 +147,7 @@ export class NodeUpgrade {
     this.#status = 101;
     const fields = [...responseFields(opened.rawFields, forwarding.responseFields), 'connection', 'Upgrade', 'upgrade', 'websocket'];
     this.#socket.write(rawHead(101, fields));
-    this.#tunnel = new WebSocketTunnel(this.#socket, opened.upstream);
+    this.#tunnel = new WebSocketTunnel(this.#socket, opened.upstream, this.#context.clock);
     this.#tunnel.run(() => {
       attempt.ended({ isComplete: true, byClient: false });
       onClosed();

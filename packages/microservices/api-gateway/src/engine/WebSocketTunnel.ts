@@ -1,8 +1,12 @@
 import type { Duplex } from 'node:stream';
+import type { Clock } from '@noa/core';
 import { FrameTracker } from './FrameTracker.ts';
 
 /** Close frame 1001 "going away" without a reason, unmasked as a server sends it. */
 const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9]);
+
+/** When one side has ended in good order, what it said last may take this long to reach the other. */
+const LINGER_MS = 10_000;
 
 /**
  * Bytes both ways between a client and an instance after the 101, with back-pressure. The only frame of its own is the
@@ -12,13 +16,15 @@ const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9]);
 export class WebSocketTunnel {
   readonly #client: Duplex;
   readonly #upstream: Duplex;
+  readonly #clock: Clock;
   readonly #frames = new FrameTracker();
   #isGoingAway = false;
   #hasSaidGoodbye = false;
 
-  constructor(client: Duplex, upstream: Duplex) {
+  constructor(client: Duplex, upstream: Duplex, clock: Clock) {
     this.#client = client;
     this.#upstream = upstream;
+    this.#clock = clock;
   }
 
   /** @param onClosed - both sides are gone. */
@@ -26,15 +32,17 @@ export class WebSocketTunnel {
     const client = this.#client;
     const upstream = this.#upstream;
     let open = 2;
-    const closed = (): void => {
-      open -= 1;
-      if (open === 0) onClosed();
-      this.destroy();
+    const follow = (gone: Duplex, other: Duplex): void => {
+      gone.on('error', () => undefined);
+      gone.once('close', () => {
+        open -= 1;
+        if (open === 0) onClosed();
+        else if (gone.readableEnded) this.#flush(other);
+        else other.destroy();
+      });
     };
-    for (const side of [client, upstream]) {
-      side.on('error', () => undefined);
-      side.once('close', closed);
-    }
+    follow(client, upstream);
+    follow(upstream, client);
     upstream.on('data', (chunk: Buffer) => this.#toClient(chunk));
     client.on('drain', () => upstream.resume());
     client.on('data', (chunk: Buffer) => {
@@ -54,6 +62,13 @@ export class WebSocketTunnel {
   destroy(): void {
     this.#client.destroy();
     this.#upstream.destroy();
+  }
+
+  #flush(side: Duplex): void {
+    const timer = this.#clock.schedule(LINGER_MS, () => side.destroy(), { keepAlive: false });
+    side.once('close', () => timer.cancel());
+    if (side.writableFinished) side.destroy();
+    else side.end(() => side.destroy());
   }
 
   #toClient(chunk: Buffer): void {

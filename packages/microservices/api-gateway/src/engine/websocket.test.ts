@@ -16,6 +16,10 @@ async function startEcho(): Promise<{ server: Server; sockets: WebSocketServer; 
     if (request.url === '/ws/refused') return void socket.end('HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\nX-Own: yes\r\n\r\nnope');
     sockets.handleUpgrade(request, socket, head, (client) => {
       if (request.url === '/ws/flood') for (let i = 0; i < 100; i += 1) client.send(Buffer.alloc(100_000));
+      if (request.url === '/ws/farewell') {
+        client.send(Buffer.alloc(20_000_000));
+        client.close(4_002);
+      }
       client.on('message', (data, isBinary) => client.send(data, { binary: isBinary }));
       client.on('close', (code) => closes.push(code));
     });
@@ -96,6 +100,22 @@ test('an instance that dies ends the WebSocket, and a client that dies ends it a
   await opened(second);
   second.terminate();
   await waitFor(() => echo.closes.length === 2 && bed.engine.activity.tunnels === 0);
+});
+
+test('what an instance said last reaches a slow client whole, though the instance has gone by then', async () => {
+  await using echo = await startEcho();
+  await using bed = await startBed({ routes: [route] });
+  bed.discovery.set('echo', [instanceAt(echo.port)]);
+  const socket = new WebSocket(`ws://127.0.0.1:${bed.port}/ws/farewell`, { maxPayload: 30_000_000 });
+  const sizes: number[] = [];
+  socket.on('message', (data: Buffer) => sizes.push(data.length));
+  socket.once('upgrade', (response) => {
+    response.socket.pause();
+    setImmediate(() => response.socket.resume());
+  });
+  assert.equal(await closed(socket), 4_002);
+  assert.deepEqual(sizes, [20_000_000]);
+  await waitFor(() => bed.engine.activity.tunnels === 0);
 });
 
 test('a drain closes idle and busy WebSockets with 1001 between frames, for the instance too', async () => {

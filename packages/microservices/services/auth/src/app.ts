@@ -9,6 +9,7 @@ import { Credentials } from './domain/Credentials.ts';
 import { Housekeeping } from './domain/Housekeeping.ts';
 import { KeyRing } from './domain/KeyRing.ts';
 import { Passwords } from './domain/Passwords.ts';
+import { RefreshClaims } from './domain/RefreshClaims.ts';
 import { Registration, type CreateUserCall } from './domain/Registration.ts';
 import { Sealer } from './domain/Sealer.ts';
 import { Sessions } from './domain/Sessions.ts';
@@ -20,9 +21,11 @@ import { OidcEngine } from './http/OidcEngine.ts';
 import { addOidcRoutes } from './http/oidcRoutes.ts';
 import { addSessionRoutes } from './http/sessionRoutes.ts';
 import { AccountStore } from './store/AccountStore.ts';
+import { ClaimStore } from './store/ClaimStore.ts';
 import { ClientStore } from './store/ClientStore.ts';
 import { KeyStore } from './store/KeyStore.ts';
 import { LockoutStore } from './store/LockoutStore.ts';
+import { OidcAdapter } from './store/OidcAdapter.ts';
 import { authMigrations } from './store/migrations.ts';
 import { AUTH_SCHEMA } from './store/schema.ts';
 import { SessionStore } from './store/SessionStore.ts';
@@ -76,15 +79,43 @@ export async function createAuth(host: Host): Promise<void> {
   // This process has the keys at hand; asking itself over the network for them would only add a way to fail.
   const callers = new CallerCheck(new TokenVerifier({ jwks: async () => keys.published() as never, issuer, clock, logger, metrics }));
   const network = new ClientNetwork(config.trustedProxies);
-  const cookieKey = sealer.derive('oidc-cookies').toString('base64url');
-  const engine = new OidcEngine({ issuer, accounts, clients, database: control, clock, logger, keys, cookieKey, accessTokenSeconds });
   addSessionRoutes(host.app, { registration, credentials, sessions, callers, network });
   addAdminRoutes(host.app, { keys, clients, callers });
-  await addOidcRoutes(host.app, { engine, keys, credentials, network, issuer });
+  const claims = new ClaimStore(control);
+  await addOidc(host, { sealer, keys, accounts, clients, credentials, network, claims, graceMs });
 
-  await stops.use(new Housekeeping({ database: control, sessions: store, lockouts, graceMs, clock, logger })).start();
+  await stops.use(new Housekeeping({ database: control, sessions: store, lockouts, claims, graceMs, clock, logger })).start();
   await startRelay(host);
   await startAdmin(host, { accounts, passwords, createUser });
+}
+
+interface OidcParts {
+  readonly sealer: Sealer;
+  readonly keys: KeyRing;
+  readonly accounts: AccountStore;
+  readonly clients: Clients;
+  readonly credentials: Credentials;
+  readonly network: ClientNetwork;
+  readonly claims: ClaimStore;
+  readonly graceMs: number;
+}
+
+async function addOidc(host: Host, { sealer, keys, accounts, clients, credentials, network, claims, graceMs }: OidcParts): Promise<void> {
+  const { config, control, clock, logger } = host;
+  const { accessTokenSeconds, refreshTokenSeconds } = config;
+  const issuer = host.settings.publicURL;
+  const cookieKey = sealer.derive('oidc-cookies').toString('base64url');
+  const common = { issuer, accounts, clients, database: control, clock, logger };
+  await addOidcRoutes(host.app, {
+    engine: new OidcEngine({ ...common, keys, cookieKey, accessTokenSeconds, refreshTokenSeconds }),
+    claims: new RefreshClaims({ store: claims, sealer, clock, graceMs }),
+    refreshTokens: new OidcAdapter('RefreshToken', { database: control, clock }),
+    announceRevoked: (event) => control.transaction((tx) => announceRevoked(host, tx, event)),
+    keys,
+    credentials,
+    network,
+    issuer,
+  });
 }
 
 function encryptionKeyOf(host: Host): string {
@@ -128,7 +159,7 @@ async function announceRevoked(host: Host, tx: SQLExecutor, event: SessionFamily
     clock,
     random,
   });
-  await appendToOutbox(tx, [envelope]);
+  await appendToOutbox(tx, [envelope], AUTH_SCHEMA);
 }
 
 async function startRelay(host: Host): Promise<void> {

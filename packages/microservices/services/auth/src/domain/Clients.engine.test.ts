@@ -56,6 +56,7 @@ describe('Clients', () => {
 
   for (const [what, change] of Object.entries({
     'a public client with client_credentials': { type: 'public', grants: ['authorization_code', 'client_credentials'] },
+    'a refresh grant without the code grant': { redirectURIs: [], grants: ['refresh_token', 'client_credentials'] },
     'a code client without redirect URI': { redirectURIs: [] },
     'a redirect URI for a client that never redirects': { grants: ['client_credentials'] },
     'http on a host that is not loopback': { redirectURIs: ['http://shop.example/callback'] },

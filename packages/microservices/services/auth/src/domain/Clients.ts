@@ -22,7 +22,7 @@ export const ClientSchema = Type.Object(
     type: Type.Union([Type.Literal('public'), Type.Literal('confidential')]),
     redirectURIs: Type.Optional(Type.Array(URISchema, { maxItems: 20, uniqueItems: true })),
     postLogoutRedirectURIs: Type.Optional(Type.Array(URISchema, { maxItems: 20, uniqueItems: true })),
-    grants: Type.Optional(Type.Array(Type.Enum([...CLIENT_GRANTS]), { minItems: 1, maxItems: 2, uniqueItems: true })),
+    grants: Type.Optional(Type.Array(Type.Enum([...CLIENT_GRANTS]), { minItems: 1, maxItems: 3, uniqueItems: true })),
     roles: Type.Optional(Type.Array(Type.Enum(CLIENT_ROLES), { maxItems: 16, uniqueItems: true })),
   },
   { additionalProperties: false },
@@ -155,6 +155,9 @@ function contradictionOf(client: ClientDescription): { path: string; message: st
   const usesCode = grants.includes('authorization_code');
   if (client.type === 'public' && grants.includes('client_credentials')) {
     return { path: '/grants', message: 'a public client cannot use client_credentials' };
+  }
+  if (grants.includes('refresh_token') && !usesCode) {
+    return { path: '/grants', message: 'refresh_token comes with authorization_code only' };
   }
   if (usesCode !== (client.redirectURIs ?? []).length > 0) {
     return { path: '/redirectURIs', message: 'exactly clients of the authorization_code grant have redirect URIs' };

@@ -1,12 +1,15 @@
 import { describeError, Repeater, type Clock, type Database, type Lifecycle, type Logger } from '@noa/core';
+import type { ClaimStore } from '../store/ClaimStore.ts';
 import type { LockoutStore } from '../store/LockoutStore.ts';
 import { sweepOidcPayloads } from '../store/OidcAdapter.ts';
 import type { SessionStore } from '../store/SessionStore.ts';
+import { CLAIM_MS_MAX } from './RefreshClaims.ts';
 
 export interface HousekeepingOptions {
   readonly database: Database;
   readonly sessions: SessionStore;
   readonly lockouts: LockoutStore;
+  readonly claims: ClaimStore;
   readonly graceMs: number;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -23,13 +26,16 @@ export class Housekeeping implements Lifecycle {
   readonly #sweeper: Repeater;
 
   constructor(options: HousekeepingOptions) {
-    const { database, sessions, lockouts, graceMs, clock, logger } = options;
+    const { database, sessions, lockouts, claims, graceMs, clock, logger } = options;
     const onError = (error: unknown): void =>
       logger.warn({ reason: describeError(error) }, 'old records could not be removed; the next run tries again');
     this.#wiper = new Repeater({
       clock,
       intervalMs: WIPE_EVERY_MS,
-      run: async () => void (await sessions.wipe(clock.now() - graceMs)),
+      run: async () => {
+        await sessions.wipe(clock.now() - graceMs);
+        await claims.sweep(clock.now() - Math.max(graceMs, CLAIM_MS_MAX));
+      },
       onError,
     });
     this.#sweeper = new Repeater({

@@ -18,6 +18,7 @@ export interface ProviderOptions {
   readonly jwks: { keys: Readonly<Record<string, unknown>>[] };
   readonly cookieKey: string;
   readonly accessTokenSeconds: number;
+  readonly refreshTokenSeconds: number;
 }
 
 /** Life of an ID token. */
@@ -25,6 +26,8 @@ export const ID_TOKEN_SECONDS = 3_600;
 const CODE_SECONDS = 60;
 const INTERACTION_SECONDS = 600;
 const SESSION_SECONDS = 7 * 86_400;
+/** However often they are refreshed, tokens of one consent end after this: 90 days. */
+const GRANT_SECONDS = 90 * 86_400;
 /** The one scope of the API: everything that the account's roles allow. */
 export const API_SCOPE = 'api';
 
@@ -35,7 +38,7 @@ export function apiResourceOf(issuer: string): string {
 
 /**
  * The OpenID Connect engine with what Noa offers of it: authorization code with PKCE S256 (and pushed requests),
- * client_credentials, userinfo, introspection, revocation, RP-initiated logout. What is off is not advertised either.
+ * refresh, client_credentials, userinfo, introspection, revocation, RP-initiated logout. What is off is not advertised either.
  */
 export function createProvider(options: ProviderOptions): Provider {
   const provider = new Provider(options.issuer, configurationOf(options));
@@ -46,12 +49,14 @@ export function createProvider(options: ProviderOptions): Provider {
 }
 
 function configurationOf(options: ProviderOptions): Configuration {
-  const { accounts, clients, database, clock, jwks, cookieKey, accessTokenSeconds } = options;
+  const { accounts, clients, database, clock, jwks, cookieKey, accessTokenSeconds, refreshTokenSeconds } = options;
   return {
     adapter: (model: string) => (model === 'Client' ? new ClientAdapter(clients, { database, clock }) : new OidcAdapter(model, { database, clock })),
     jwks: jwks as NonNullable<Configuration['jwks']>,
     cookies: { keys: [cookieKey], short: { httpOnly: true, sameSite: 'lax', signed: true }, long: { httpOnly: true, sameSite: 'lax', signed: true } },
-    scopes: ['openid', 'email', 'profile'],
+    scopes: ['openid', 'email', 'profile', 'offline_access'],
+    // Each use makes a successor; races are settled in front of the engine.
+    rotateRefreshToken: true,
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'locale'] },
     responseTypes: ['code'],
     clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
@@ -92,7 +97,8 @@ function configurationOf(options: ProviderOptions): Configuration {
       AccessToken: accessTokenSeconds,
       AuthorizationCode: CODE_SECONDS,
       ClientCredentials: accessTokenSeconds,
-      Grant: SESSION_SECONDS,
+      Grant: GRANT_SECONDS,
+      RefreshToken: refreshTokenSeconds,
       IdToken: ID_TOKEN_SECONDS,
       Interaction: INTERACTION_SECONDS,
       Session: SESSION_SECONDS,

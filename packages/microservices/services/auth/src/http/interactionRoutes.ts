@@ -25,6 +25,7 @@ const WISHES: Readonly<Record<string, string>> = {
   email: 'See your e-mail address',
   profile: 'See your name and language',
   api: 'Use Noa in your name',
+  offline_access: 'Do so while you are away',
 };
 
 /**

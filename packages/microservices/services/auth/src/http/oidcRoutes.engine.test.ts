@@ -6,9 +6,9 @@ import { createMetrics, silentLogger, systemClock } from '@noa/core';
 import { TokenVerifier } from '@noa/communication';
 import { createTestDatabase, type TestDatabase } from '@noa/testing';
 import { ISSUER, PASSWORD } from '../testing/setupDomain.ts';
+import { authorize, CALLBACK } from '../testing/authorize.ts';
 import { Browser, startAuth, type AuthUnderTest } from '../testing/startAuth.ts';
 
-const CALLBACK = 'https://shop.example/callback';
 const AFTER_LOGOUT = 'https://shop.example/bye';
 const SECRET = 'a-secret-of-16-or-more';
 const API = `${ISSUER}/api`;
@@ -42,37 +42,6 @@ const shop = () => discover('shop', oidc.ClientSecretBasic(SECRET));
 const app = () => discover('app', oidc.None());
 const robot = () => discover('robot', oidc.ClientSecretBasic(SECRET));
 
-interface Flow {
-  readonly config: oidc.Configuration;
-  readonly browser: Browser;
-  readonly redirect?: string;
-  readonly parameters?: Record<string, string>;
-}
-
-/** From the application's link to the code, through the pages as a person uses them. */
-async function authorize({ config, browser, redirect = CALLBACK, parameters = {} }: Flow) {
-  const verifier = oidc.randomPKCECodeVerifier();
-  const [state, nonce] = [oidc.randomState(), oidc.randomNonce()];
-  const url = oidc.buildAuthorizationUrl(config, {
-    redirect_uri: redirect,
-    scope: 'openid email profile',
-    code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
-    code_challenge_method: 'S256',
-    state,
-    nonce,
-    ...parameters,
-  });
-  let { url: target, response } = await browser.follow(await browser.get(url.href));
-  for (let pageNumber = 0; target === '' && pageNumber < 3; pageNumber += 1) {
-    const html = await response.text();
-    const action = /<form method="post" action="([^"]+)"/.exec(html)?.[1] ?? assert.fail(html);
-    const form: Record<string, string> = action.endsWith('/login') ? { email: 'ada@noa.example', password: PASSWORD } : {};
-    ({ url: target, response } = await browser.follow(await browser.post(action, form)));
-  }
-  const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, idTokenExpected: true };
-  return { callback: new URL(target), checks };
-}
-
 async function verifyAccess(token: string) {
   const verifier = new TokenVerifier({
     jwks: async () => (await (await auth.fetch(`${ISSUER}/oauth/jwks`)).json()) as never,
@@ -99,7 +68,7 @@ describe('discovery', () => {
 
   it('advertises only what works', async () => {
     const document = (await (await auth.fetch(`${ISSUER}/.well-known/openid-configuration`)).json()) as Record<string, string | string[]>;
-    assert.deepEqual(document['grant_types_supported'], ['authorization_code', 'client_credentials']);
+    assert.deepEqual(new Set(document['grant_types_supported']), new Set(['authorization_code', 'client_credentials', 'refresh_token']));
     assert.deepEqual(document['response_types_supported'], ['code']);
     assert.deepEqual(document['code_challenge_methods_supported'], ['S256']);
     assert.deepEqual(new Set(document['token_endpoint_auth_methods_supported']), new Set(['client_secret_basic', 'client_secret_post', 'none']));

@@ -1,8 +1,9 @@
 import type { ServiceApp } from '@noa/communication';
 import type { KeyRing } from '../domain/KeyRing.ts';
+import { addTokenRoute, type TokenRouteOptions } from './tokenRoute.ts';
 import { addInteractionRoutes, type InteractionRoutesOptions } from './interactionRoutes.ts';
 
-export interface OidcRoutesOptions extends InteractionRoutesOptions {
+export interface OidcRoutesOptions extends InteractionRoutesOptions, TokenRouteOptions {
   readonly keys: KeyRing;
 }
 
@@ -25,6 +26,7 @@ export async function addOidcRoutes(app: ServiceApp, options: OidcRoutesOptions)
       .send(keys.published()),
   );
   await app.register(async (scope) => addInteractionRoutes(scope as unknown as ServiceApp, options));
+  await app.register(async (scope) => addTokenRoute(scope as unknown as ServiceApp, options));
   await app.register(async (scope) => {
     // The engine reads forms by itself; the stream must reach it untouched.
     scope.removeAllContentTypeParsers();

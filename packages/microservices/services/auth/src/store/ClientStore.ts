@@ -1,7 +1,7 @@
 import type { SQLExecutor } from '@noa/core';
 import type { Role } from '@noa/contracts';
 
-export const CLIENT_GRANTS = ['authorization_code', 'client_credentials'] as const;
+export const CLIENT_GRANTS = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
 export type ClientGrant = (typeof CLIENT_GRANTS)[number];
 
 /** An OAuth client as it is stored. */

@@ -80,6 +80,17 @@ CREATE INDEX oidc_payloads_of_grant ON oidc_payloads (grant_id) WHERE grant_id I
 CREATE INDEX oidc_payloads_by_uid ON oidc_payloads (model, uid) WHERE uid IS NOT NULL;
 CREATE INDEX oidc_payloads_by_end ON oidc_payloads (expires_at) WHERE expires_at IS NOT NULL;
 
+-- Who uses a refresh token of an OAuth client up, and the sealed answer for those who raced with the same credentials.
+CREATE TABLE oidc_refresh_claims (
+  hash bytea NOT NULL,
+  proof bytea NOT NULL,
+  parameters bytea NOT NULL,
+  claimed_at timestamptz NOT NULL,
+  sealed_answer bytea,
+  PRIMARY KEY (hash, proof)
+);
+CREATE INDEX oidc_refresh_claims_by_age ON oidc_refresh_claims (claimed_at);
+
 CREATE TABLE clients (
   id text PRIMARY KEY,
   name text NOT NULL,

@@ -46,3 +46,17 @@ export {
   type ServiceRequestOptions,
 } from './client/index.ts';
 export { appendToOutbox, Inbox, INBOX_SQL, OUTBOX_CHANNEL, OUTBOX_SQL, OutboxRelay, type OutboxRelayOptions } from './outbox/index.ts';
+export {
+  appendToOutbox,
+  Inbox,
+  INBOX_PURGE_MAX,
+  INBOX_SQL,
+  OUTBOX_CHANNEL,
+  OUTBOX_ERRORS,
+  OUTBOX_EVENT_BYTES_MAX,
+  OUTBOX_EVENTS_MAX,
+  OUTBOX_SQL,
+  OutboxRelay,
+  type InboxOptions,
+  type OutboxRelayOptions,
+} from './outbox/index.ts';

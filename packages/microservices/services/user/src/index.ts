@@ -1,0 +1,2 @@
+export { USER_ERRORS } from './errors.ts';
+export { userService } from './main.ts';

@@ -13,7 +13,7 @@ class Writer {
   refused = 0;
   readonly #system: AcceptanceSystem;
   readonly #person: Person;
-  #isOn = true;
+  readonly #stopping = new AbortController();
   #running: Promise<void> | undefined;
   #token = '';
 
@@ -25,12 +25,12 @@ class Writer {
   async start(): Promise<void> {
     this.#token = (await login(this.#system.at.gateway, this.#person)).accessToken;
     this.#running = (async () => {
-      for (let value = 1; this.#isOn; value += 1) await this.#write(value);
+      for (let value = 1; !this.#stopping.signal.aborted; value += 1) await this.#write(value);
     })();
   }
 
   async stop(): Promise<void> {
-    this.#isOn = false;
+    this.#stopping.abort();
     await this.#running;
   }
 

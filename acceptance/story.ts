@@ -18,8 +18,16 @@ async function mailsTo(system: UpAnswer, adminToken: string, email: string): Pro
   return answer.body.items.filter((mail) => JSON.stringify(mail.to).includes(email));
 }
 
-/** What a person does first, over the public wire. */
+/** The first part of the story, over the public wire. */
 export function storyTests(system: () => UpAnswer): void {
+  accountTests(system);
+  mailTests(system);
+  refreshTests(system);
+  limitTests(system);
+}
+
+/** What a person does first. */
+function accountTests(system: () => UpAnswer): void {
   test('somebody registers, logs in, reads and changes their own record', async () => {
     const { gateway } = system();
     const person = await register(gateway);
@@ -56,7 +64,9 @@ export function storyTests(system: () => UpAnswer): void {
     assert.match(wrong.headers.get('content-type') ?? '', /application\/problem\+json/);
     assert.equal(wrong.body['status'], 401);
   });
+}
 
+function mailTests(system: () => UpAnswer): void {
   test('the welcome mail arrives once', async () => {
     const { gateway, adminEmail, adminPassword } = system();
     const admin = await login(gateway, { email: adminEmail, password: adminPassword });
@@ -75,7 +85,9 @@ export function storyTests(system: () => UpAnswer): void {
     });
     assert.equal((await mailsTo(system(), admin.accessToken, email)).length, 1);
   });
+}
 
+function refreshTests(system: () => UpAnswer): void {
   test('of 50 refreshes at once all get the same living family of tokens', async () => {
     const { gateway } = system();
     const { refreshToken } = await login(gateway, await register(gateway));
@@ -89,7 +101,9 @@ export function storyTests(system: () => UpAnswer): void {
     const next = answers[0]?.body.refreshToken ?? '';
     assert.equal((await call(gateway, 'POST', '/api/auth/refresh', { body: { refreshToken: next } })).status, 200);
   });
+}
 
+function limitTests(system: () => UpAnswer): void {
   test('who asks too often is told to come back, and when', async () => {
     const { gateway, admin, adminToken } = system();
     const route = {

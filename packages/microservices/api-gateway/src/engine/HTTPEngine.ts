@@ -97,8 +97,11 @@ export interface Forwarding {
   readonly bodyBytesMax: number;
   /** Of the whole exchange; for a tunnel, until it is open. */
   readonly deadline: Deadline;
-  /** Where to send it next; may wait for an instance to appear until `signal` aborts (client gone, deadline). */
-  next(signal: AbortSignal): Attempt | LocalResponse | Promise<Attempt | LocalResponse>;
+  /**
+   * Where to send it next; may wait for an instance to appear.
+   * @param signal - gives the signal that ends the wait (client gone, deadline); only who waits asks for it.
+   */
+  next(signal: () => AbortSignal): Attempt | LocalResponse | Promise<Attempt | LocalResponse>;
   /** Makes an answer of an engine's refusal. */
   refuse(refusal: Refusal): LocalResponse;
   /** The deadline ran out before a response head. */

@@ -31,7 +31,8 @@ export class NodeExchange {
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #sendsContinue: boolean;
-  readonly #abort = new AbortController();
+  /** Made when someone waits: most exchanges never need one. */
+  #abort: AbortController | undefined;
   readonly #onClosing: () => void;
   #decided: Decided | undefined;
   #attempt: NodeAttempt | undefined;
@@ -99,6 +100,11 @@ export class NodeExchange {
     this.#response.destroy();
   };
 
+  readonly #signal = (): AbortSignal => {
+    this.#abort ??= new AbortController();
+    return this.#abort.signal;
+  };
+
   #begin(decided: Decided, head: NodeRequestHead): void {
     this.#decided = decided;
     if (this.#response.closed) return decided.finished({ status: 0, isComplete: false });
@@ -114,7 +120,7 @@ export class NodeExchange {
 
   async #forward(forwarding: Forwarding): Promise<void> {
     while (!this.#isSettled) {
-      const next = await forwarding.next(this.#abort.signal);
+      const next = await forwarding.next(this.#signal);
       if ('status' in next) {
         if (this.#isSettled) return;
         this.#settle('client-gone');
@@ -173,7 +179,7 @@ export class NodeExchange {
     this.#isSettled = true;
     this.#timer?.cancel();
     this.#attempt?.cancel(reason);
-    this.#abort.abort(new Error(reason));
+    this.#abort?.abort(new Error(reason));
   }
 
   #answer(local: LocalResponse, closes = local.closes ?? false): void {

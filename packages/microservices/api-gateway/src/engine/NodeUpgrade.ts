@@ -75,7 +75,7 @@ export class NodeUpgrade {
     if (decision.kind === 'respond') return this.#answer(decision.response);
     this.#timer = this.#context.clock.schedule(decision.deadline.remainingMs(), () => this.#expire(decision), { keepAlive: false });
     while (!this.#socket.destroyed && !this.#isExpired) {
-      const next = await decision.next(this.#abort.signal);
+      const next = await decision.next(() => this.#abort.signal);
       if (this.#socket.destroyed || this.#isExpired) {
         if ('accept' in next) next.failed({ kind: 'client-gone', mayHaveBeenSent: false, isBodyConsumed: false });
         return;

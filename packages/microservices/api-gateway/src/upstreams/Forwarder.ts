@@ -80,14 +80,14 @@ export class ForwardedExchange implements Forwarding {
     return isClaim(name) || name === DEADLINE_HEADER;
   }
 
-  next(signal: AbortSignal): Attempt | LocalResponse | Promise<Attempt | LocalResponse> {
+  next(signal: () => AbortSignal): Attempt | LocalResponse | Promise<Attempt | LocalResponse> {
     if (this.deadline.isExpired) return this.expire('upstream');
     this.#tries += 1;
     if (this.#tries > TRIES_MAX) return this.#unavailable();
     const picked = this.#reserved ?? this.#parts.upstreams.acquire(this.#service, this.#tried);
     this.#reserved = undefined;
     if (picked !== undefined) return this.#attempt(picked);
-    return this.#parts.wait.acquire(this.#service, signal).then((late) => {
+    return this.#parts.wait.acquire(this.#service, signal()).then((late) => {
       if (late !== undefined) return this.#attempt(late);
       return this.deadline.isExpired ? this.expire('upstream') : this.#unavailable();
     });

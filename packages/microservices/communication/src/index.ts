@@ -45,11 +45,9 @@ export {
   type ServiceClientOptions,
   type ServiceRequestOptions,
 } from './client/index.ts';
-export { appendToOutbox, Inbox, INBOX_SQL, OUTBOX_CHANNEL, OUTBOX_SQL, OutboxRelay, type OutboxRelayOptions } from './outbox/index.ts';
 export {
   appendToOutbox,
   Inbox,
-  INBOX_PURGE_MAX,
   INBOX_SQL,
   OUTBOX_CHANNEL,
   OUTBOX_ERRORS,
@@ -57,6 +55,5 @@ export {
   OUTBOX_EVENTS_MAX,
   OUTBOX_SQL,
   OutboxRelay,
-  type InboxOptions,
   type OutboxRelayOptions,
 } from './outbox/index.ts';

@@ -14,14 +14,15 @@ import {
   type Stoppable,
 } from '@noa/core';
 import type { Envelope } from '@noa/message-queue';
-import { OUTBOX_CHANNEL, tableOf } from './outboxTable.ts';
+import { OUTBOX_CHANNEL } from './schema.ts';
 
 export interface OutboxRelayOptions {
   /** Holds the outbox; each shard has its own relay. */
   readonly database: Database;
+  /** Schema of the outbox table, a plain identifier. */
   readonly schema: string;
   /** Resolves when all events are acknowledged; called again with the same events, same ids, when it or this process fails. */
-  readonly publish: (events: Envelope[]) => Promise<void>;
+  readonly publish: (events: readonly Envelope[]) => Promise<void>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -64,7 +65,7 @@ export class OutboxRelay implements Lifecycle {
   constructor(options: OutboxRelayOptions) {
     const { clock, logger, metrics, schema } = options;
     this.#options = options;
-    this.#table = tableOf('outbox', schema);
+    this.#table = `${schema}.outbox`;
     this.#labels = { schema };
     this.#batchMax = options.batchMax ?? 100;
     const names = ['schema'] as const;
@@ -143,7 +144,7 @@ export class OutboxRelay implements Lifecycle {
     });
   }
 
-  async #publish(events: Envelope[]): Promise<void> {
+  async #publish(events: readonly Envelope[]): Promise<void> {
     const { clock, publish, publishTimeoutMs } = this.#options;
     const limit = new AbortController();
     const tooLong = clock.sleep(publishTimeoutMs ?? 10_000, limit.signal).then(() => {

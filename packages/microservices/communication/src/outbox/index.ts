@@ -1,4 +1,5 @@
+export { appendToOutbox, OUTBOX_EVENT_BYTES_MAX, OUTBOX_EVENTS_MAX } from './appendToOutbox.ts';
 export { OUTBOX_ERRORS } from './errors.ts';
-export { Inbox, INBOX_PURGE_MAX, INBOX_SQL, type InboxOptions } from './Inbox.ts';
+export { Inbox } from './Inbox.ts';
 export { OutboxRelay, type OutboxRelayOptions } from './OutboxRelay.ts';
-export { appendToOutbox, OUTBOX_CHANNEL, OUTBOX_EVENT_BYTES_MAX, OUTBOX_EVENTS_MAX, OUTBOX_SQL } from './outboxTable.ts';
+export { INBOX_SQL, OUTBOX_CHANNEL, OUTBOX_SQL } from './schema.ts';

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { createMetrics, silentLogger, systemClock, systemRandom, type SQLExecutor } from '@noa/core';
+import { connectDatabase, createMetrics, isNoaError, NoaError, silentLogger, systemClock, systemRandom, type SQLExecutor } from '@noa/core';
 import { createEnvelope, type Envelope } from '@noa/message-queue';
-import { createTestDatabase, waitFor, type TestDatabase } from '@noa/testing';
-import { appendToOutbox, Inbox, INBOX_SQL, OUTBOX_SQL, OutboxRelay } from './index.ts';
+import { createTestDatabase, LogRecorder, waitFor, type LogEntry, type TestDatabase } from '@noa/testing';
+import { appendToOutbox, Inbox, INBOX_SQL, OUTBOX_EVENT_BYTES_MAX, OUTBOX_EVENTS_MAX, OUTBOX_SQL, OutboxRelay } from './index.ts';
 
 let db: TestDatabase;
 before(async () => {
@@ -112,4 +112,89 @@ test('an inbox lets one of many duplicates through, and a rolled-back one leaves
   assert.equal(await db.database.transaction((tx) => inbox.once(tx, 'counter', 'e1')), true, 'another consumer has its own');
   await db.database.query("UPDATE box.inbox SET handled_at = now() - interval '40 days' WHERE consumer = 'mailer'");
   assert.equal(await inbox.purge(db.database, 30), 1);
+});
+
+test('an event whose relay dies between publishing and deleting is published again under the same id', async () => {
+  const firstTold: string[] = [];
+  const sent = event('a', 1);
+  await db.database.transaction((tx) => appendToOutbox(tx, [sent], 'box'));
+  const doomed = connectDatabase({ url: db.url, clock: systemClock, logger: silentLogger, poolMax: 2, applicationName: 'doomed-relay' });
+  const hanging = Promise.withResolvers<void>();
+  const first = new OutboxRelay({
+    ...{ database: doomed, schema: 'box', clock: systemClock, logger: silentLogger, metrics: createMetrics() },
+    publish: async (events) => {
+      firstTold.push(...events.map(({ id }) => id));
+      await hanging.promise;
+    },
+  });
+  await first.start();
+  await waitFor(() => firstTold.length === 1);
+  const again: string[] = [];
+  const second = relay(async (events) => void again.push(...events.map(({ id }) => id)));
+  await second.start();
+  await db.database.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'doomed-relay%'");
+  await waitFor(() => again.length === 1);
+  hanging.resolve();
+  await Promise.all([first.stop(), second.stop()]);
+  await doomed.stop();
+  assert.deepEqual(again, [sent.id]);
+  assert.equal(await rowsLeft(), 0);
+});
+
+test('an event the queue refuses for good is parked with its reason and does not hold up the others', async () => {
+  const got: unknown[] = [];
+  const metrics = createMetrics();
+  const running = new OutboxRelay({
+    ...{ database: db.database, schema: 'box', clock: systemClock, logger: silentLogger, metrics },
+    publish: async (events) => {
+      if (events.some(({ partitionkey }) => partitionkey === 'bad')) throw new NoaError('REFUSED', { message: 'never', httpStatus: 413 });
+      got.push(...events.map(({ data }) => (data as { place: number }).place));
+    },
+  });
+  await db.database.transaction((tx) => appendToOutbox(tx, [event('a', 1), event('bad', 2), event('a', 3)], 'box'));
+  await running.start();
+  await waitFor(() => got.length === 2);
+  await running.stop();
+  assert.deepEqual(got, [1, 3]);
+  const { rows } = await db.database.query<{ key: string; parked: string }>('SELECT partitionkey AS key, parked FROM box.outbox');
+  assert.deepEqual(rows, [{ key: 'bad', parked: 'never' }]);
+  const text = await metrics.render();
+  assert.match(text, /outbox_events_published_total\{schema="box"\} 2/);
+  assert.match(text, /outbox_events_parked_total\{schema="box"\} 1/);
+  assert.match(text, /outbox_pending_events\{schema="box"\} 0/);
+});
+
+test('a publish that never answers counts as failed and is tried again', async () => {
+  let tries = 0;
+  const reasons: unknown[] = [];
+  const logger = new LogRecorder(reasons as LogEntry[]);
+  const running = new OutboxRelay({
+    ...{ database: db.database, schema: 'box', clock: systemClock, logger, metrics: createMetrics(), pollMs: 10, publishTimeoutMs: 20 },
+    publish: () => ((tries += 1) === 1 ? new Promise(() => undefined) : Promise.resolve()),
+  });
+  await db.database.transaction((tx) => appendToOutbox(tx, [event('a', 1)], 'box'));
+  await running.start();
+  await waitFor(async () => tries === 2 && (await rowsLeft()) === 0);
+  await running.stop();
+  assert.match(JSON.stringify(reasons), /Publishing took too long/);
+});
+
+test('one id is written once, and what is over the limits is refused before it is written', async () => {
+  const same = event('a', 1);
+  await db.database.transaction((tx) => appendToOutbox(tx, [same, same], 'box'));
+  await db.database.transaction((tx) => appendToOutbox(tx, [same], 'box'));
+  assert.equal(await rowsLeft(), 1);
+  const isRefused = (error: unknown): boolean => isNoaError(error, 'OUTBOX_EVENT_INVALID') && error.httpStatus === 413;
+  await assert.rejects(appendToOutbox(db.database, [{ ...same, id: 'big', data: 'x'.repeat(OUTBOX_EVENT_BYTES_MAX) }], 'box'), isRefused);
+  await assert.rejects(appendToOutbox(db.database, Array<Envelope>(OUTBOX_EVENTS_MAX + 1).fill(same), 'box'), isRefused);
+});
+
+test('a lost notification delays an event by one poll at most', async () => {
+  const got: string[] = [];
+  const running = relay(async (events) => void got.push(...events.map(({ id }) => id)));
+  await running.start();
+  await db.database.query("INSERT INTO box.outbox (id, envelope) VALUES ('silent', $1::jsonb)", [JSON.stringify({ ...event('a', 1), id: 'silent' })]);
+  await waitFor(() => got.length === 1);
+  await running.stop();
+  assert.deepEqual(got, ['silent']);
 });

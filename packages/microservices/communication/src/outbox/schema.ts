@@ -1,22 +1,26 @@
 /**
- * Tables of the outbox, for a service's own migrations; created in the schema on the search path. `seq` orders rows of
- * one transaction and of one key; over transactions it is no order of commits.
+ * Migration of a service's outbox, for the schema being migrated. `seq` is the order of writing, not of committing: rows are
+ * deleted by id once published, never skipped by number. `parked` holds why the queue refused a row for good.
  */
 export const OUTBOX_SQL = `
-  CREATE TABLE outbox (
-    seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    id text NOT NULL UNIQUE,
-    envelope jsonb NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now());`;
+CREATE TABLE outbox (
+  seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id text NOT NULL UNIQUE,
+  partitionkey text,
+  envelope jsonb NOT NULL,
+  parked text,
+  created_at timestamptz NOT NULL DEFAULT now()
+);`;
 
-/** Table of the inbox: which consumer has had the effect of which event. */
+/** Migration of a consumer's inbox, for the schema being migrated. */
 export const INBOX_SQL = `
-  CREATE TABLE inbox (
-    consumer text NOT NULL,
-    event_id text NOT NULL,
-    handled_at timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (consumer, event_id));
-  CREATE INDEX inbox_age ON inbox (handled_at);`;
+CREATE TABLE inbox (
+  consumer text NOT NULL,
+  event_id text NOT NULL,
+  handled_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (consumer, event_id)
+);
+CREATE INDEX inbox_handled_at ON inbox (handled_at);`;
 
-/** Channel that wakes the relays of a database; the payload is the schema. */
+/** Carries the schema's name when events were committed. */
 export const OUTBOX_CHANNEL = 'noa_outbox';

@@ -80,7 +80,12 @@ export class APIGateway implements Lifecycle {
     this.#watch = discovery.onChange((service, instances) => this.#routes.syncService(service, instances));
     this.#syncServices();
     this.#adminRoutes.start();
-    this.#address = await engine.listen({ host: config.host, port: config.port, handler: this.#handler });
+    try {
+      this.#address = await engine.listen({ host: config.host, port: config.port, handler: this.#handler });
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
     this.health.serve();
     logger.info(this.#address, 'the gateway is serving');
   }

@@ -55,3 +55,9 @@ test('during the drain each answer closes its connection', async () => {
   bed.gateway.drain();
   for (const path of ['/echo/x', '/nowhere', '/health/live']) assert.equal((await fetch(bed.url + path)).headers.get('connection'), 'close', path);
 });
+
+test('a start that fails on a taken port leaves nothing running and says why', async () => {
+  await using taken = await startUpstream((_request, response) => response.end('mine'));
+  await assert.rejects(startBed({ config: { port: taken.port } }), { code: 'EADDRINUSE' });
+  assert.equal(await (await fetch(`http://127.0.0.1:${taken.port}/`)).text(), 'mine');
+});

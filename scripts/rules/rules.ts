@@ -4,6 +4,7 @@ import { errorTables } from './errorTables.ts';
 import { importTime } from './importTime.ts';
 import { layers } from './layers.ts';
 import { leftovers } from './leftovers.ts';
+import { lockfile } from './lockfile.ts';
 import { moduleState } from './moduleState.ts';
 import { privatePaths } from './privatePaths.ts';
 import type { Rule } from './Rule.ts';
@@ -20,6 +21,7 @@ export const RULES: readonly Rule[] = [
   errorTables,
   documents,
   configSamples,
+  lockfile,
   privatePaths,
   leftovers,
 ];

@@ -1,5 +1,5 @@
 import { appendToOutbox, CallerCheck, OutboxRelay, TokenVerifier, type ServiceHost } from '@noa/communication';
-import { EventType, type SessionFamilyRevoked } from '@noa/contracts';
+import { EventType, type SessionFamilyRevoked, type UserChanged } from '@noa/contracts';
 import { migrate, NoaError, type SQLExecutor } from '@noa/core';
 import { createEnvelope } from '@noa/message-queue';
 import type { AuthConfig } from './config.ts';
@@ -14,6 +14,7 @@ import { Registration, type CreateUserCall } from './domain/Registration.ts';
 import { Sealer } from './domain/Sealer.ts';
 import { Sessions } from './domain/Sessions.ts';
 import { TokenMinter } from './domain/TokenMinter.ts';
+import { FOLLOWED_TOPICS, UserFollower } from './domain/UserFollower.ts';
 import { addAdminRoutes } from './http/adminRoutes.ts';
 import { ClientNetwork } from './http/clientNetwork.ts';
 import { ID_TOKEN_SECONDS } from './http/createProvider.ts';
@@ -86,6 +87,7 @@ export async function createAuth(host: Host): Promise<void> {
 
   await stops.use(new Housekeeping({ database: control, sessions: store, lockouts, claims, graceMs, clock, logger })).start();
   await startRelay(host);
+  await followUsers(host, { accounts, sessions: store });
   await startAdmin(host, { accounts, passwords, createUser });
 }
 
@@ -160,6 +162,12 @@ async function announceRevoked(host: Host, tx: SQLExecutor, event: SessionFamily
     random,
   });
   await appendToOutbox(tx, [envelope], AUTH_SCHEMA);
+}
+
+async function followUsers(host: Host, parts: { accounts: AccountStore; sessions: SessionStore }): Promise<void> {
+  const queue = await host.queue();
+  const follower = new UserFollower({ ...parts, clock: host.clock });
+  host.stops.use(await queue.subscribe<UserChanged>({ subscriber: 'auth', topics: FOLLOWED_TOPICS, handler: (event) => follower.handle(event) }));
 }
 
 async function startRelay(host: Host): Promise<void> {

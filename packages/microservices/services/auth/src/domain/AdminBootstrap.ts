@@ -28,6 +28,7 @@ export class AdminBootstrap implements Lifecycle {
   readonly #repeater: Repeater;
   #account: Account | undefined;
   #isDone = false;
+  #isTold = false;
 
   constructor(options: AdminBootstrapOptions) {
     this.#options = options;
@@ -35,7 +36,7 @@ export class AdminBootstrap implements Lifecycle {
       clock: options.clock,
       intervalMs: RETRY_MS,
       run: () => this.#createUser(),
-      onError: (error) => options.logger.info({ reason: describeError(error) }, 'the administrator waits for the user service'),
+      onError: (error) => this.#tellWaiting(error),
     });
   }
 
@@ -51,6 +52,12 @@ export class AdminBootstrap implements Lifecycle {
 
   get isUserMade(): boolean {
     return this.#isDone;
+  }
+
+  /** Once: the user service may come minutes later, or never. */
+  #tellWaiting(error: unknown): void {
+    if (!this.#isTold) this.#options.logger.info({ reason: describeError(error) }, 'the user of the administrator waits for the user service');
+    this.#isTold = true;
   }
 
   async #ensureAccount(): Promise<Account> {

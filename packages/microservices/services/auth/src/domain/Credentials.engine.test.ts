@@ -45,7 +45,7 @@ describe('Credentials', () => {
     await assert.rejects(domain.credentials.check(email, 'wrong password', NET), WRONG);
     await assert.rejects(domain.credentials.check('nobody@noa.example', PASSWORD, NET), WRONG);
     const account = await domain.accounts.findByEmail(email);
-    await domain.accounts.setStatus(account?.id ?? '', 'disabled', domain.clock.now());
+    await domain.accounts.setStatus(account?.id ?? '', 'disabled', 1, domain.clock.now());
     await assert.rejects(domain.credentials.check(email, PASSWORD, NET), WRONG);
   });
 

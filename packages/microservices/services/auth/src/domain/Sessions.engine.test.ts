@@ -130,7 +130,7 @@ describe('Sessions', () => {
     const next = await domain.sessions.refresh(answer.refreshToken);
     const claims = JSON.parse(Buffer.from(next.accessToken.split('.')[1] ?? '', 'base64url').toString()) as { roles: string[]; sid: string };
     assert.deepEqual([claims.roles, claims.sid], [['operator'], answer.sessionId]);
-    await domain.accounts.setStatus(account.id, 'disabled', domain.clock.now());
+    await domain.accounts.setStatus(account.id, 'disabled', 1, domain.clock.now());
     await assert.rejects(domain.sessions.refresh(next.refreshToken), { code: 'AUTH_REFRESH_INVALID' });
   });
 

@@ -230,6 +230,13 @@ describe('administration', () => {
 });
 
 describe('the service', () => {
+  it('lets a deleted user log in no more', async () => {
+    const { email, user } = await register();
+    await login(email);
+    await auth.deliver({ type: 'user.deleted', data: { userId: user.id, version: 2 } });
+    problem(await call('POST', '/api/auth/login', { body: { email, password: PASSWORD } }), 401, 'AUTH_CREDENTIALS_WRONG');
+  });
+
   it('documents every route of its own in OpenAPI 3.1', async () => {
     const { body } = await call('GET', '/openapi.json');
     assert.equal(body['openapi'], '3.1.0');

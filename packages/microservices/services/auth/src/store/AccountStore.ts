@@ -103,12 +103,16 @@ export class AccountStore {
     ]);
   }
 
-  async setStatus(id: string, status: 'active' | 'disabled', nowMs: number): Promise<void> {
-    await this.#database.query(`UPDATE auth.accounts SET status = $2, updated_at = $3 WHERE id = $1 AND status <> 'pending'`, [
-      id,
-      status,
-      new Date(nowMs),
-    ]);
+  /**
+   * Follows the user behind the account. News that is older than what was heard before changes nothing, so the order of
+   * arrival does not matter. A pending account follows nothing yet.
+   */
+  async setStatus(id: string, status: 'active' | 'disabled', userVersion: number, nowMs: number): Promise<void> {
+    await this.#database.query(
+      `UPDATE auth.accounts SET status = $2, user_version = $3, updated_at = $4
+       WHERE id = $1 AND status <> 'pending' AND user_version < $3`,
+      [id, status, userVersion, new Date(nowMs)],
+    );
   }
 }
 

@@ -12,6 +12,8 @@ CREATE TABLE accounts (
   roles text[] NOT NULL,
   display_name text NOT NULL,
   locale text NOT NULL,
+  -- Version of the user at the last change of status that was heard of; older news is ignored.
+  user_version int NOT NULL DEFAULT 0,
   created_at timestamptz NOT NULL,
   updated_at timestamptz NOT NULL
 );

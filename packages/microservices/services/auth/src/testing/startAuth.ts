@@ -11,6 +11,8 @@ export interface AuthUnderTest {
   readonly base: string;
   readonly users: UserServiceDouble;
   readonly published: { type: string; data: unknown }[];
+  /** Hands an event to the subscriptions of the service. */
+  readonly deliver: (event: { type: string; data: object }) => Promise<void>;
   readonly logs: LogRecorder;
   /** fetch that sends requests for the issuer's address to this server. */
   readonly fetch: (url: string | URL, init?: RequestInit) => Promise<Response>;
@@ -26,6 +28,7 @@ export async function startAuth(options: { database: Database; clock: Clock; env
   const stops = new StopStack();
   const users = new UserServiceDouble();
   const published: { type: string; data: unknown }[] = [];
+  const deliveries: ((event: object) => Promise<void>)[] = [];
   const common = { clock, random: systemRandom, logger: logs, metrics };
   const app = await createServiceApp({ name: 'auth', version: '0.0.0', about: 'test', publicURL: ISSUER, health, ...common });
   const weak = { NOA_AUTH_PASSWORD_MEMORY_KIB: '1024', NOA_AUTH_PASSWORD_PASSES: '1' };
@@ -38,7 +41,14 @@ export async function startAuth(options: { database: Database; clock: Clock; env
     app,
     control: database,
     shards: () => Promise.reject(new Error('auth has no shards')),
-    queue: async () => ({ publish: async (event: { type: string; data: unknown }) => void published.push(event) }) as never,
+    queue: async () =>
+      ({
+        publish: async (event: { type: string; data: unknown }) => void published.push(event),
+        subscribe: async ({ handler }: { handler: (event: object) => Promise<void> }) => {
+          deliveries.push(handler);
+          return { stop: async () => undefined };
+        },
+      }) as never,
     client: async (_service: string, clientOptions: { token?: () => Promise<string> } = {}) =>
       ({
         request: async ({ body }: { body: never }) => {
@@ -61,6 +71,9 @@ export async function startAuth(options: { database: Database; clock: Clock; env
     base,
     users,
     published,
+    deliver: async (event) => {
+      for (const handle of deliveries) await handle(event);
+    },
     logs,
     fetch: (url, init) => fetch(String(url).replace(ISSUER, base), { redirect: 'manual', ...init }),
     health,

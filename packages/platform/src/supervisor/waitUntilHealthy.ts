@@ -30,10 +30,10 @@ async function missingParts(gateway: string, admin: string, adminToken: string):
   const missing: string[] = [];
   if (!(await answers(`${gateway}/health/ready`))) missing.push('gateway');
   const response = await fetch(`${admin}/admin/upstreams`, { headers: { authorization: `Bearer ${adminToken}` } }).catch(() => undefined);
-  const services = response?.ok ? ((await response.json()) as UpstreamsAnswer).services : [];
+  const upstreams = response?.ok ? ((await response.json()) as UpstreamsAnswer).items : [];
   const ready = await Promise.all(
     SERVICES.map(async ({ name }) => {
-      const instance = services.find((service) => service.service === name)?.upstreams[0];
+      const instance = upstreams.find((upstream) => upstream.service === name);
       return instance !== undefined && (await answers(`http://${instance.host}:${instance.port}/health/ready`));
     }),
   );
@@ -44,7 +44,7 @@ async function missingParts(gateway: string, admin: string, adminToken: string):
 }
 
 interface UpstreamsAnswer {
-  readonly services: readonly { readonly service: string; readonly upstreams: readonly { readonly host: string; readonly port: number }[] }[];
+  readonly items: readonly { readonly service: string; readonly host: string; readonly port: number }[];
 }
 
 async function answers(url: string): Promise<boolean> {

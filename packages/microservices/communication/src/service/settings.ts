@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 import { LOG_LEVELS, type ConfigOf } from '@noa/core';
 
-const URLSchema = (schemes: string, description: string) => Type.String({ pattern: `^(${schemes})`, description });
+const URLSchema = (schemes: string, description: string) => Type.String({ pattern: `^(?:${schemes})`, description });
 
 /** Settings that every service process reads, whatever it does. */
 export const sharedFields = {
@@ -23,7 +23,7 @@ export const sharedFields = {
   databaseURL: {
     path: 'database.url',
     env: ['NOA_DATABASE_URL', 'DATABASE_URL', 'POSTGRES_URL'],
-    schema: URLSchema('postgres|postgresql)://', 'a postgres:// URL'),
+    schema: URLSchema('postgres://|postgresql://', 'a postgres:// URL'),
     secret: true,
     about: 'The control database: registry, queue, shard map, accounts, templates.',
   },
@@ -45,7 +45,7 @@ export const sharedFields = {
   queueURL: {
     path: 'queue.url',
     env: ['NOA_QUEUE_URL'],
-    schema: URLSchema('[a-z]+)://', 'a URL such as postgres://…'),
+    schema: URLSchema('[a-z]+://', 'a URL such as postgres://…'),
     optional: true,
     secret: true,
     about: 'Queue engine. Default: the control database.',
@@ -53,7 +53,7 @@ export const sharedFields = {
   registryURL: {
     path: 'registry.url',
     env: ['NOA_REGISTRY_URL'],
-    schema: URLSchema('[a-z]+):', 'a URL such as postgres://… or static:…'),
+    schema: URLSchema('[a-z]+:', 'a URL such as postgres://… or static:…'),
     optional: true,
     secret: true,
     about: 'Service registry. Default: the control database.',
@@ -61,7 +61,7 @@ export const sharedFields = {
   publicURL: {
     path: 'publicURL',
     env: ['NOA_PUBLIC_URL'],
-    schema: URLSchema('https?)://', 'an http:// or https:// URL'),
+    schema: URLSchema('https?://', 'an http:// or https:// URL'),
     default: 'http://localhost:3000',
     about: 'Where clients reach the gateway; also the issuer of tokens.',
   },

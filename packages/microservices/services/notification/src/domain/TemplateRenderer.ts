@@ -1,0 +1,69 @@
+import { Liquid } from 'liquidjs';
+import { describeError, NoaError } from '@noa/core';
+
+export interface TemplateSource {
+  readonly subject: string;
+  readonly text: string;
+  readonly html?: string;
+}
+
+export type TemplateData = Readonly<Record<string, string | number | boolean>>;
+
+/** What one rendering may use: time, memory (liquidjs' own count) and length of what it reads and writes. */
+const LIMITS = { parseLimit: 200_000, renderLimit: 200, memoryLimit: 5_000_000 };
+const SUBJECT_LENGTH_MAX = 500;
+const BODY_LENGTH_MAX = 500_000;
+
+/** Renders Liquid templates of people we do not trust: no files, no prototypes, bounded; HTML is escaped by default. */
+export class TemplateRenderer {
+  readonly #plain = new Liquid({ ...LIMITS, templates: {}, ownPropertyOnly: true, dynamicPartials: false, relativeReference: false });
+  readonly #html = new Liquid({
+    ...LIMITS,
+    templates: {},
+    ownPropertyOnly: true,
+    dynamicPartials: false,
+    relativeReference: false,
+    outputEscape: 'escape',
+  });
+
+  /** @throws NoaError `TEMPLATE_INVALID` (400). */
+  async render(source: TemplateSource, data: TemplateData): Promise<TemplateSource> {
+    const subject = await this.#run(this.#plain, 'subject', source.subject, data);
+    const text = await this.#run(this.#plain, 'text', source.text, data);
+    const html = source.html === undefined ? undefined : await this.#run(this.#html, 'html', source.html, data);
+    if (text.length > BODY_LENGTH_MAX || (html?.length ?? 0) > BODY_LENGTH_MAX) throw invalid('it renders to more than 500,000 characters');
+    // A subject is one header line, whatever the data hold.
+    const line = subject.replace(/[\r\n\t\0]+/g, ' ').trim();
+    return { subject: line.slice(0, SUBJECT_LENGTH_MAX), text, ...(html === undefined ? {} : { html }) };
+  }
+
+  /** @throws NoaError `TEMPLATE_INVALID` (400) when a part does not parse. */
+  check(source: TemplateSource): void {
+    for (const [part, text] of Object.entries(source)) {
+      try {
+        this.#plain.parse(text);
+      } catch (error) {
+        throw invalid(`${part}: ${describeError(error)}`, error);
+      }
+    }
+  }
+
+  async #run(engine: Liquid, part: string, source: string, data: TemplateData): Promise<string> {
+    try {
+      return String(await engine.parseAndRender(source, { ...data }));
+    } catch (error) {
+      throw invalid(`${part}: ${describeError(error)}`, error);
+    }
+  }
+}
+
+/** `de-AT` → `de-AT`, `de`, `en`. */
+export function fallbackChain(locale: string): string[] {
+  const parts = locale.split('-');
+  const chain = parts.map((_, index) => parts.slice(0, parts.length - index).join('-'));
+  return chain.includes('en') ? chain : [...chain, 'en'];
+}
+
+function invalid(reason: string, cause?: unknown): NoaError {
+  return new NoaError('TEMPLATE_INVALID', { message: `The template is not valid: ${reason}`, httpStatus: 400, cause });
+}

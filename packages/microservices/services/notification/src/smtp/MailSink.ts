@@ -1,0 +1,83 @@
+import { simpleParser, type AddressObject } from 'mailparser';
+import { SMTPServer } from 'smtp-server';
+import type { Lifecycle, Logger } from '@noa/core';
+import type { SinkStore } from '../store/SinkStore.ts';
+
+const MAIL_BYTES_MAX = 5 * 1_048_576;
+const CLIENTS_MAX = 20;
+
+/**
+ * A real SMTP server on loopback that keeps what it gets instead of passing it on. A mail is acknowledged after its row
+ * has been committed, so an acknowledged mail survives a kill.
+ */
+export class MailSink implements Lifecycle {
+  readonly #server: SMTPServer;
+  readonly #port: number;
+  #actualPort = 0;
+
+  constructor(options: { store: SinkStore; port: number; logger: Logger }) {
+    const { store, logger } = options;
+    this.#port = options.port;
+    this.#server = new SMTPServer({
+      authOptional: true,
+      disabledCommands: ['AUTH', 'STARTTLS'],
+      disableReverseLookup: true,
+      size: MAIL_BYTES_MAX,
+      maxClients: CLIENTS_MAX,
+      banner: 'Noa mail sink',
+      onData: (stream, session, done) => {
+        const recipients = session.envelope.rcptTo.map((recipient) => recipient.address.toLowerCase());
+        const sender = session.envelope.mailFrom === false ? '' : session.envelope.mailFrom.address;
+        simpleParser(stream)
+          .then((mail) =>
+            store.add({
+              ...(mail.messageId === undefined ? {} : { messageId: mail.messageId }),
+              sender: addressText(mail.from) || sender,
+              recipients,
+              subject: clean(mail.subject ?? ''),
+              text: clean(mail.text ?? ''),
+              ...(typeof mail.html === 'string' ? { html: clean(mail.html) } : {}),
+            }),
+          )
+          .then(
+            () => done(),
+            (error: unknown) => {
+              logger.warn({ err: error }, 'a mail could not be kept; the client is asked to try again');
+              done(Object.assign(new Error('try again later'), { responseCode: 451 }));
+            },
+          );
+      },
+    });
+    this.#server.on('error', (error) => logger.warn({ err: error }, 'the mail sink had a connection error'));
+  }
+
+  /** `smtp://127.0.0.1:<port>` once started. */
+  get url(): string {
+    return `smtp://127.0.0.1:${this.#actualPort}`;
+  }
+
+  start(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      const listening = this.#server.listen(this.#port, '127.0.0.1', () => {
+        this.#server.off('error', reject);
+        const address = listening.address();
+        this.#actualPort = typeof address === 'object' && address !== null ? address.port : this.#port;
+        resolve();
+      });
+    });
+  }
+
+  stop(): Promise<void> {
+    return new Promise((resolve) => this.#server.close(() => resolve()));
+  }
+}
+
+function addressText(address: AddressObject | undefined): string {
+  return clean(address?.text ?? '');
+}
+
+/** PostgreSQL keeps no NUL. */
+function clean(text: string): string {
+  return text.replaceAll('\0', '');
+}

@@ -37,7 +37,8 @@ const ABORT_WAIT_MS = 1_000;
  */
 export class PostgresConsumer implements Consumer {
   readonly #options: PostgresConsumerOptions;
-  readonly #running = new Map<string, Running>();
+  /** One job may be here twice: its lost claim, whose handler has not ended yet, and a new one. */
+  readonly #running = new Set<Running>();
   readonly #pump: Repeater;
   readonly #renewal: Repeater;
   readonly #acks: { job: ClaimedJob; resolve: (isOurs: boolean) => void; reject: (error: unknown) => void }[] = [];
@@ -73,9 +74,9 @@ export class PostgresConsumer implements Consumer {
     this.#dueTimer?.cancel();
     await this.#pump.stop();
     await this.#settledWithin(graceMs);
-    for (const { abort } of this.#running.values()) abort.abort(new NoaError('ABORTED', { message: 'The worker is stopping', retryable: true }));
+    for (const { abort } of this.#running) abort.abort(new NoaError('ABORTED', { message: 'The worker is stopping', retryable: true }));
     await this.#settledWithin(ABORT_WAIT_MS);
-    for (const running of this.#running.values()) {
+    for (const running of [...this.#running].filter(({ isOurs }) => isOurs)) {
       running.isOurs = false;
       await this.#options.jobs.handBack(this.#options.queue, running.job).catch((error: unknown) => this.#abandon(running.job, error));
     }
@@ -87,7 +88,7 @@ export class PostgresConsumer implements Consumer {
     const { clock } = this.#options;
     let timer: Timer | undefined;
     const timeout = new Promise<void>((resolve) => (timer = clock.schedule(limitMs, resolve)));
-    await Promise.race([timeout, Promise.all([...this.#running.values()].map(({ done }) => done))]);
+    await Promise.race([timeout, Promise.all([...this.#running].map(({ done }) => done))]);
     timer?.cancel();
   }
 
@@ -114,9 +115,9 @@ export class PostgresConsumer implements Consumer {
 
   #run(job: ClaimedJob): void {
     const running: Running = { job, abort: new AbortController(), isOurs: true, isSettling: false, done: Promise.resolve() };
-    this.#running.set(job.id, running);
+    this.#running.add(running);
     running.done = this.#deliver(running).finally(() => {
-      if (this.#running.get(job.id) === running) this.#running.delete(job.id);
+      this.#running.delete(running);
       this.wake();
     });
   }
@@ -170,7 +171,7 @@ export class PostgresConsumer implements Consumer {
   }
 
   async #renew(): Promise<void> {
-    const held = [...this.#running.values()].filter(({ isOurs, isSettling }) => isOurs && !isSettling);
+    const held = [...this.#running].filter(({ isOurs, isSettling }) => isOurs && !isSettling);
     if (held.length === 0) return;
     const { jobs, queue, logger } = this.#options;
     const ours = await jobs.touch(

@@ -29,7 +29,7 @@ export class SourceFile {
   /** Tests, conformance suites and what only they use. */
   get isTest(): boolean {
     return (
-      /\.(test|conformance)\.ts$/.test(this.path) ||
+      /\.(test|conformance|fixture)\.ts$/.test(this.path) ||
       /\/(testing|testkit|fixtures)\//.test(this.path.replace('packages/platform/src/testing/', '')) ||
       this.path.startsWith('acceptance/') ||
       this.path.startsWith('packages/testing/')

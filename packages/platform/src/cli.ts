@@ -6,6 +6,7 @@ import { addResetCommand } from './commands/reset.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addUpCommand } from './commands/up.ts';
 import { ExitCode } from './commands/Command.ts';
+import { addBenchCommand } from './bench/addBenchCommand.ts';
 import { addCheckCommand } from './check/addCheckCommand.ts';
 import { addTestCommand } from './testing/index.ts';
 
@@ -25,6 +26,7 @@ export function createProgram(): Command {
   addResetCommand(program);
   addTestCommand(program);
   addCheckCommand(program);
+  addBenchCommand(program);
   return program;
 }
 

@@ -161,17 +161,20 @@ export class QueueManager implements Lifecycle {
   }
 
   /**
-   * Runs `handler` for the queue's messages until stopped. Declares the queue with its defaults when this process has not.
+   * Runs `handler` for the queue's messages until stopped.
    * @param options.concurrency - messages at one time, 1..1000. Default 5.
+   * @throws NoaError `QUEUE_NOT_FOUND` when this process has not declared the queue: attempts and pauses are the worker's to know.
    */
   async work<T>(queue: string, handler: Handler<T>, options: { concurrency?: number } = {}): Promise<Stoppable> {
     this.#assertRunning();
     assertNumber('concurrency', options.concurrency, 1, CONCURRENCY_MAX);
-    if (!this.#queues.has(queue)) await this.declare({ name: queue });
+    const definition = this.#queues.get(queue);
+    if (definition === undefined)
+      throw new NoaError('QUEUE_NOT_FOUND', { message: `Queue ${queue} is not declared by this process`, httpStatus: 404 });
     const worker = new QueueWorker({
       ...this.#options,
       queueMetrics: this.#metrics,
-      queue: this.#queues.get(queue)!,
+      queue: definition,
       handler: handler as Handler<unknown>,
       concurrency: options.concurrency ?? CONCURRENCY_DEFAULT,
     });

@@ -1,3 +1,4 @@
+export { QUEUES } from '../config/queue-config.ts';
 export { FEATURES, Support, type Feature, type FeatureSupport, type QueueCapabilities } from './capabilities.ts';
 export { createEnvelope, ENVELOPE_ID_LENGTH_MAX, EVENT_TYPE, type EnvelopeParts } from './createEnvelope.ts';
 export { createQueueProvider, type QueueProviderOptions } from './createQueueProvider.ts';

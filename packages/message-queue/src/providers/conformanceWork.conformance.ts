@@ -23,8 +23,14 @@ export const WORK_CASES: readonly NamedCase[] = [
       const { time, traceparent: _, ...rest } = seen[0]!;
       assert.ok(Date.parse(time) > 0);
       assert.deepEqual(rest, {
-        ...{ specversion: '1.0', id, source: 'noa/test', type: 'greeting.sent', subject: 'user/1' },
-        ...{ datacontenttype: 'application/json', partitionkey: 'p', data },
+        specversion: '1.0',
+        id,
+        source: 'noa/test',
+        type: 'greeting.sent',
+        subject: 'user/1',
+        datacontenttype: 'application/json',
+        partitionkey: 'p',
+        data,
       });
     },
   },
@@ -139,6 +145,7 @@ export const WORK_CASES: readonly NamedCase[] = [
       await manager.send(queue, 'still here');
       await manager.stop();
       const next = await another();
+      await next.declare({ name: queue });
       const seen: unknown[] = [];
       await work(async ({ data }) => void seen.push(data), { manager: next });
       await waitFor(() => seen.length === 1);
@@ -229,6 +236,10 @@ export const WORK_CASES: readonly NamedCase[] = [
     run: async ({ manager, queue, world }) => {
       const refusedAs = (code: string, status: number) => (error: unknown) => isNoaError(error, code) && error.httpStatus === status;
       await assert.rejects(manager.send(queue, {}), refusedAs('QUEUE_NOT_FOUND', 404));
+      await assert.rejects(
+        manager.work(queue, async () => undefined),
+        refusedAs('QUEUE_NOT_FOUND', 404),
+      );
       await manager.declare({ name: queue });
       await assert.rejects(manager.send(queue, 'x'.repeat(2_000_000)), refusedAs('QUEUE_MESSAGE_TOO_LARGE', 413));
       await assert.rejects(newManager(world.open()).send(queue, {}), refusedAs('QUEUE_NOT_RUNNING', 503));

@@ -7,6 +7,7 @@ const [url, queue] = process.argv.slice(2) as [string, string];
 const common = { clock: systemClock, random: systemRandom, logger: silentLogger };
 const manager = new QueueManager({ provider: new PostgresProvider({ url, ...common }), ...common, metrics: createMetrics() });
 await manager.start();
+await manager.declare({ name: queue });
 await manager.work(queue, (_, { attempt }) => {
   process.stdout.write(`holding ${attempt}\n`);
   return new Promise(() => undefined);

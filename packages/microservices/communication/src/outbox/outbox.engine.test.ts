@@ -111,7 +111,7 @@ test('an inbox lets one of many duplicates through, and a rolled-back one leaves
   assert.equal(outcomes.filter(Boolean).length, 1);
   assert.equal(await db.database.transaction((tx) => inbox.once(tx, 'counter', 'e1')), true, 'another consumer has its own');
   await db.database.query("UPDATE box.inbox SET seen_at = now() - interval '40 days' WHERE consumer = 'mailer'");
-  assert.equal(await inbox.purge(db.database), 1);
+  assert.equal(await inbox.purge(db.database, 30), 1);
 });
 
 test('an event whose relay dies between publishing and deleting is published again under the same id', async () => {
@@ -121,7 +121,11 @@ test('an event whose relay dies between publishing and deleting is published aga
   const doomed = connectDatabase({ url: db.url, clock: systemClock, logger: silentLogger, poolMax: 2, applicationName: 'doomed-relay' });
   const hanging = Promise.withResolvers<void>();
   const first = new OutboxRelay({
-    ...{ database: doomed, schema: 'box', clock: systemClock, logger: silentLogger, metrics: createMetrics() },
+    database: doomed,
+    schema: 'box',
+    clock: systemClock,
+    logger: silentLogger,
+    metrics: createMetrics(),
     publish: async (events) => {
       firstTold.push(...events.map(({ id }) => id));
       await hanging.promise;
@@ -145,7 +149,11 @@ test('an event the queue refuses for good is parked with its reason and does not
   const got: unknown[] = [];
   const metrics = createMetrics();
   const running = new OutboxRelay({
-    ...{ database: db.database, schema: 'box', clock: systemClock, logger: silentLogger, metrics },
+    database: db.database,
+    schema: 'box',
+    clock: systemClock,
+    logger: silentLogger,
+    metrics,
     publish: async (events) => {
       if (events.some(({ partitionkey }) => partitionkey === 'bad')) throw new NoaError('REFUSED', { message: 'never', httpStatus: 413 });
       got.push(...events.map(({ data }) => (data as { place: number }).place));
@@ -169,7 +177,13 @@ test('a publish that never answers counts as failed and is tried again', async (
   const reasons: unknown[] = [];
   const logger = new LogRecorder(reasons as LogEntry[]);
   const running = new OutboxRelay({
-    ...{ database: db.database, schema: 'box', clock: systemClock, logger, metrics: createMetrics(), pollMs: 10, publishTimeoutMs: 20 },
+    database: db.database,
+    schema: 'box',
+    clock: systemClock,
+    logger,
+    metrics: createMetrics(),
+    pollMs: 10,
+    publishTimeoutMs: 20,
     publish: () => ((tries += 1) === 1 ? new Promise(() => undefined) : Promise.resolve()),
   });
   await db.database.transaction((tx) => appendToOutbox(tx, [event('a', 1)], 'box'));

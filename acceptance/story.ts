@@ -5,17 +5,17 @@ import { call, login, PASSWORD, register, uniqueName } from './client.ts';
 import type { UpAnswer } from './harness.ts';
 
 interface Mail {
-  readonly to: string | readonly string[];
+  readonly recipients: readonly string[];
   readonly subject: string;
 }
 
 /** The mails to an address in the sink of `noa up`; the route is the administrator's. */
 async function mailsTo(system: UpAnswer, adminToken: string, email: string): Promise<readonly Mail[]> {
-  const answer = await call<{ items: readonly Mail[] }>(system.gateway, 'GET', `/api/notifications/sink?to=${encodeURIComponent(email)}`, {
+  const answer = await call<{ items: readonly Mail[] }>(system.gateway, 'GET', `/api/notifications/sink/messages?to=${encodeURIComponent(email)}`, {
     token: adminToken,
   });
   assert.equal(answer.status, 200, answer.text);
-  return answer.body.items.filter((mail) => JSON.stringify(mail.to).includes(email));
+  return answer.body.items.filter((mail) => mail.recipients.includes(email));
 }
 
 /** The first part of the story, over the public wire. */

@@ -9,10 +9,21 @@ export interface TestEvent {
     readonly message?: string;
     readonly skip?: string | boolean;
     readonly todo?: string | boolean;
+    /** Of a `test:summary`. */
+    readonly counts?: FileCounts;
     readonly details?: { readonly passed?: boolean; readonly type?: string; readonly duration_ms?: number; readonly error?: unknown };
   };
 }
 
+interface FileCounts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly cancelled: number;
+  readonly skipped: number;
+  readonly todo: number;
+}
+
+/** `file` is where the test is written, which may be a module that the test file imports. */
 export interface FailedTest {
   readonly file: string;
   readonly name: string;
@@ -42,6 +53,8 @@ export interface TestTotals {
   readonly files: readonly FileResult[];
 }
 
+const NO_COUNTS: FileCounts = { passed: 0, failed: 0, cancelled: 0, skipped: 0, todo: 0 };
+
 /** The end of a failing file's own output is printed with it, this much at most. */
 const OUTPUT_CHARACTERS_MAX = 16_000;
 
@@ -49,7 +62,11 @@ const OUTPUT_CHARACTERS_MAX = 16_000;
 export class TestTally {
   readonly #failed: FailedTest[] = [];
   readonly #skipped: SkippedTest[] = [];
-  readonly #passed = new Map<string, number>();
+  /** What each file's own process counted in its summary, and how its process ended: they come in either order. */
+  readonly #counts = new Map<string, FileCounts>();
+  readonly #ended = new Map<string, TestEvent['data']>();
+  readonly #finished = new Set<string>();
+  #passed = 0;
   readonly #files: FileResult[] = [];
   readonly #output = new Map<string, string>();
   readonly #isFiltered: boolean;
@@ -60,17 +77,19 @@ export class TestTally {
   }
 
   get totals(): TestTotals {
-    const passed = [...this.#passed.values()].reduce((sum, count) => sum + count, 0);
-    return { passed, failed: this.#failed, skipped: this.#skipped, files: this.#files };
+    return { passed: this.#passed, failed: this.#failed, skipped: this.#skipped, files: this.#files };
   }
 
   /** @returns the file's result when the event ended one. */
   add({ type, data }: TestEvent): FileResult | undefined {
     const file = data.file ?? '';
     if (type === 'test:stdout' || type === 'test:stderr') this.#keepOutput(file, data.message ?? '');
-    if (type !== 'test:complete' || data.name === undefined) return undefined;
-    if (data.name === file) return this.#endFile(file, data);
-    this.#endTest(file, data.name, data);
+    if (type === 'test:summary' && data.counts !== undefined && file !== '') return this.#endFile(file, { counts: data.counts });
+    if (data.name === file) {
+      // A file that crashes or holds no test has no summary, but is itself reported as a test.
+      const isReported = type === 'test:pass' || type === 'test:fail';
+      if (isReported || type === 'test:complete') return this.#endFile(file, { data, ...(isReported ? { counts: NO_COUNTS } : {}) });
+    } else if (type === 'test:complete' && data.name !== undefined) this.#endTest(file, data.name, data);
     return undefined;
   }
 
@@ -87,21 +106,36 @@ export class TestTally {
     } else if (data.details?.passed === false) {
       // A parent fails with its children; they are counted already.
       if (failureTypeOf(data.details.error) !== 'subtestsFailed') this.#failed.push({ file, name, error: describe(data.details.error) });
-    } else if (!isSuite) this.#passed.set(file, (this.#passed.get(file) ?? 0) + 1);
+    } else if (!isSuite) this.#passed += 1;
   }
 
-  #endFile(file: string, data: TestEvent['data']): FileResult {
-    const count = (tests: readonly { file: string }[]): number => tests.filter((test) => test.file === file).length;
-    const passed = this.#passed.get(file) ?? 0;
-    if (data.details?.passed === false && count(this.#failed) === 0) {
-      this.#failed.push({ file, name: 'the file itself', error: describe(data.details.error) });
-    } else if (passed + count(this.#failed) + count(this.#skipped) === 0 && !this.#isFiltered) {
-      this.#failed.push({ file, name: 'the file itself', error: 'holds no test' });
-    }
-    const result = { file, passed, failed: count(this.#failed), skipped: count(this.#skipped), durationMs: data.details?.duration_ms ?? 0 };
+  /** @returns the file's result when both its counts and its end are known. */
+  #endFile(file: string, told: { data?: TestEvent['data']; counts?: FileCounts }): FileResult | undefined {
+    if (told.counts !== undefined && !this.#counts.has(file)) this.#counts.set(file, told.counts);
+    if (told.data !== undefined && !this.#ended.has(file)) this.#ended.set(file, told.data);
+    const [counts, data] = [this.#counts.get(file), this.#ended.get(file)];
+    if (counts === undefined || data === undefined || this.#finished.has(file)) return undefined;
+    this.#finished.add(file);
+    const complaint = this.#complaintOf(counts, data);
+    if (complaint !== undefined) this.#failed.push({ file, name: 'the file itself', error: complaint });
+    const result = {
+      file,
+      passed: counts.passed,
+      failed: counts.failed + counts.cancelled + (complaint === undefined ? 0 : 1),
+      skipped: counts.skipped + counts.todo,
+      durationMs: data.details?.duration_ms ?? 0,
+    };
     this.#files.push(result);
     if (result.failed === 0) this.#output.delete(file);
     return result;
+  }
+
+  /** A process that failed by more than its tests, or had none. */
+  #complaintOf(counts: FileCounts, { details }: TestEvent['data']): string | undefined {
+    if (details?.passed === false || details?.error !== undefined) {
+      return failureTypeOf(details.error) === 'subtestsFailed' ? undefined : describe(details.error);
+    }
+    return counts === NO_COUNTS && !this.#isFiltered ? 'holds no test' : undefined;
   }
 
   #keepOutput(file: string, text: string): void {

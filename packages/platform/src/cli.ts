@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { addDemoCommand } from './commands/demo.ts';
+import { addDoctorCommand } from './commands/doctor.ts';
 import { addDownCommand } from './commands/down.ts';
 import { addLogsCommand } from './commands/logs.ts';
 import { addResetCommand } from './commands/reset.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addUpCommand } from './commands/up.ts';
 import { ExitCode } from './commands/Command.ts';
+import { addTestCommand } from './testing/index.ts';
 import { addBenchCommand } from './bench/addBenchCommand.ts';
 import { addCheckCommand } from './check/addCheckCommand.ts';
-import { addTestCommand } from './testing/index.ts';
 
 /** The command line: `./noa <command>`. */
 export function createProgram(): Command {
@@ -23,10 +25,12 @@ export function createProgram(): Command {
   addDownCommand(program);
   addStatusCommand(program);
   addLogsCommand(program);
-  addResetCommand(program);
+  addDemoCommand(program);
   addTestCommand(program);
   addCheckCommand(program);
   addBenchCommand(program);
+  addDoctorCommand(program);
+  addResetCommand(program);
   return program;
 }
 

@@ -12,6 +12,8 @@ export interface Secrets {
 }
 
 export const SECRETS_FILE = 'secrets/secrets.json';
+/** URLs of the databases in use, passwords included; written at each start. */
+export const DATABASES_FILE = 'secrets/databases.json';
 
 /** Reads the secrets, or makes random ones (file mode 0600). */
 export async function ensureSecrets(folder: DataFolder, random: Random): Promise<Secrets> {

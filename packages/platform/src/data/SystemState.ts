@@ -20,6 +20,8 @@ export interface SystemState {
   readonly portBase: number;
   readonly gateway: string;
   readonly admin: string;
+  /** Issuer of tokens. */
+  readonly publicURL: string;
   readonly processes: readonly ProcessRecord[];
   readonly engines: readonly ProcessRecord[];
   /** RFC 3339. */

@@ -1,7 +1,7 @@
 import { NoaError, StopStack, type Clock, type Environment, type Lifecycle, type Logger, type Random } from '@noa/core';
 import { DataFolder } from '../data/DataFolder.ts';
 import { endProcess } from '../data/processIdentity.ts';
-import { ensureSecrets, type Secrets } from '../data/Secrets.ts';
+import { DATABASES_FILE, ensureSecrets, type Secrets } from '../data/Secrets.ts';
 import { processRecord, readRunningState, readState, removeState, writeState, type ProcessRecord, type SystemState } from '../data/SystemState.ts';
 import { PortOffset } from '../services.ts';
 import { InlineTopology } from '../topology/InlineTopology.ts';
@@ -38,6 +38,7 @@ export class Supervisor implements Lifecycle {
   #engines: readonly ProcessRecord[] = [];
   #phase: SystemState['phase'] = 'starting';
   #startedAt = '';
+  #publicURL = '';
   #writing: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   secrets: Secrets | undefined;
@@ -78,7 +79,9 @@ export class Supervisor implements Lifecycle {
     this.#stops.use(databases);
     this.#engines = databases.engines;
     const secrets = this.secrets!;
+    await this.#folder.writeJSON(DATABASES_FILE, databases.urls);
     const programEnv = buildEnvironment({ up, secrets, urls: databases.urls, env });
+    this.#publicURL = programEnv['NOA_PUBLIC_URL'] ?? this.gatewayURL;
     await this.#step('programs', () => this.#startPrograms(programEnv));
     await this.#step('healthy', () =>
       waitUntilHealthy({ gateway: this.gatewayURL, admin: this.adminURL, adminToken: programEnv['NOA_ADMIN_TOKEN'] ?? '', clock }),
@@ -148,6 +151,7 @@ export class Supervisor implements Lifecycle {
       portBase: up.portBase,
       gateway: this.gatewayURL,
       admin: this.adminURL,
+      publicURL: this.#publicURL,
       processes: this.#topology?.processes ?? [],
       engines: this.#engines,
       startedAt: this.#startedAt,

@@ -3,7 +3,7 @@ import type { ClaimedJob, PostgresJobs } from './PostgresJobs.ts';
 import type { Consumer, ConsumeOptions, Outcome } from './QueueProvider.ts';
 
 export interface PostgresConsumerOptions extends ConsumeOptions {
-  readonly jobs: PostgresJobs;
+  readonly jobs: Pick<PostgresJobs, 'claim' | 'complete' | 'retry' | 'bury' | 'handBack' | 'touch' | 'nextDueMs'>;
   readonly queue: string;
   readonly leaseMs: number;
   /** Looks for work at least this often, should a notification be lost. */

@@ -110,7 +110,7 @@ test('an inbox lets one of many duplicates through, and a rolled-back one leaves
   const outcomes = await Promise.all(Array.from({ length: 8 }, () => db.database.transaction((tx) => inbox.once(tx, 'mailer', 'e1'))));
   assert.equal(outcomes.filter(Boolean).length, 1);
   assert.equal(await db.database.transaction((tx) => inbox.once(tx, 'counter', 'e1')), true, 'another consumer has its own');
-  await db.database.query("UPDATE box.inbox SET seen_at = now() - interval '40 days' WHERE consumer = 'mailer'");
+  await db.database.query("UPDATE box.inbox SET handled_at = now() - interval '40 days' WHERE consumer = 'mailer'");
   assert.equal(await inbox.purge(db.database, 30), 1);
 });
 
@@ -207,6 +207,11 @@ test('a lost notification delays an event by one poll at most', async () => {
   const got: string[] = [];
   const running = relay(async (events) => void got.push(...events.map(({ id }) => id)));
   await running.start();
+  // The listener looks once when it connects; only after that the poll is alone.
+  await waitFor(async () => {
+    const { rowCount } = await db.database.query("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'");
+    return rowCount > 0;
+  });
   await db.database.query("INSERT INTO box.outbox (id, envelope) VALUES ('silent', $1::jsonb)", [JSON.stringify({ ...event('a', 1), id: 'silent' })]);
   await waitFor(() => got.length === 1);
   await running.stop();

@@ -21,7 +21,7 @@ export function useStrictJSON(app: ServiceApp): void {
       const text = body.toString('utf8');
       // An empty body is "no body": what a route requires, its schema says.
       if (text.trim() === '') return done(null, undefined);
-      parse(request, text, (error, value) => {
+      void parse(request, text, (error, value) => {
         if (error !== null) return done(invalid('The body is not valid JSON'));
         if (SURROGATE_ESCAPE.test(text) && !isWellFormed(value)) return done(invalid('The body holds half a surrogate pair'));
         done(null, value);

@@ -50,6 +50,9 @@ const TAKE_OVER_SQL = `WITH lost AS (
   woken AS (SELECT pg_notify($2, name) FROM (SELECT DISTINCT name FROM lost) names)
   SELECT (SELECT count(*) FROM lost)::int AS lost, (SELECT count(*) FROM woken)::int AS woken`;
 
+// The idle sweep: one statement on the index of live jobs.
+const EXPIRED_SQL = `SELECT 1 FROM ${QUEUE_SCHEMA}.job WHERE ${LEASE_IS_OVER} LIMIT 1`;
+
 const KILLERS_SQL = `SELECT name, id, retry_count AS epoch FROM ${QUEUE_SCHEMA}.job WHERE ${LEASE_IS_OVER} AND ${TAKEOVERS} >= $2 LIMIT 100`;
 
 const TOUCH_SQL = `UPDATE ${QUEUE_SCHEMA}.job SET heartbeat_on = now()
@@ -126,6 +129,8 @@ export class PostgresJobs {
 
   /** Frees the jobs of workers that are gone; those that lost their worker too often are buried. @returns how many of each. */
   async takeOver(queues: readonly string[]): Promise<{ freed: number; buried: number }> {
+    const expired = await this.#database.query(EXPIRED_SQL, [queues]);
+    if (expired.rowCount === 0) return { freed: 0, buried: 0 };
     const { rows } = await this.#database.query<{ lost: number }>(TAKE_OVER_SQL, [queues, this.#channel, TAKEOVERS_MAX]);
     const killers = await this.#database.query<{ name: string; id: string; epoch: number }>(KILLERS_SQL, [queues, TAKEOVERS_MAX]);
     for (const job of killers.rows) {

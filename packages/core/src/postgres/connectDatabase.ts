@@ -26,6 +26,9 @@ export interface DatabaseOptions {
 /** Named statements a process keeps; beyond it statements run unnamed, so generated SQL cannot fill server memory. */
 const PREPARED_MAX = 500;
 
+/** How much longer than the server's own limit an answer may take before the connection counts as dead: the half-open link. */
+const ANSWER_GRACE_MS = 5_000;
+
 /** Opens a pool lazily: the first query connects. */
 export function connectDatabase(options: DatabaseOptions): Database {
   return new PgDatabase(options);
@@ -78,12 +81,14 @@ class PgDatabase extends PgExecutor implements Database {
   #stopping: Promise<void> | undefined;
 
   constructor(options: DatabaseOptions) {
+    const statementTimeoutMs = options.statementTimeoutMs ?? 30_000;
     const pool = new pg.Pool({
       connectionString: options.url,
       max: options.poolMax ?? 4,
       application_name: options.applicationName ?? 'noa',
       connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
-      statement_timeout: options.statementTimeoutMs ?? 30_000,
+      statement_timeout: statementTimeoutMs,
+      ...(statementTimeoutMs === 0 ? {} : { query_timeout: statementTimeoutMs + ANSWER_GRACE_MS }),
       idleTimeoutMillis: 30_000,
       keepAlive: true,
     });
@@ -146,7 +151,9 @@ function isConnectionFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as { code?: unknown }).code;
   if (typeof code === 'string') return /^(E[A-Z]+|08\w{3}|57P0[1-3]|53300)$/.test(code);
-  return /timeout exceeded when trying to connect|Connection terminated|Cannot use a pool after calling end|not queryable/i.test(error.message);
+  return /timeout exceeded when trying to connect|Query read timeout|Connection terminated|Cannot use a pool after calling end|not queryable/i.test(
+    error.message,
+  );
 }
 
 function rethrow(error: unknown): never {

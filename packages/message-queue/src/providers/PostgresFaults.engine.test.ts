@@ -21,7 +21,7 @@ after(() => engine.drop());
 /** A started manager; short intervals, so that a test does not wait for what a process would find in seconds. */
 async function open(
   context: TestContext,
-  options: { url?: string; sweepMs?: number; backstopMs?: number; metrics?: Metrics } = {},
+  options: { url?: string; sweepMs?: number; backstopMs?: number; statementTimeoutMs?: number; metrics?: Metrics } = {},
 ): Promise<QueueManager> {
   const common = { clock: systemClock, random: systemRandom, logger: silentLogger };
   const { url = engine.url, metrics = createMetrics(), ...intervals } = options;
@@ -154,6 +154,29 @@ test('a cut connection loses no acknowledged message, and work goes on when it i
   await manager.stop();
   await direct.stop();
   await proxy.stop();
+});
+
+test('a link that swallows everything is given up, and work goes on over a new one', async (context) => {
+  const queue = 'half-open';
+  const target = new URL(engine.url);
+  const proxy = new TCPFaultProxy({ target: { host: target.hostname, port: Number(target.port) } });
+  const { host, port } = await proxy.start();
+  const through = new URL(engine.url);
+  through.host = `${host}:${port}`;
+  const manager = await open(context, { url: through.href, backstopMs: 100, statementTimeoutMs: 200 });
+  const direct = await open(context);
+  context.after(() => proxy.stop());
+  await manager.declare({ name: queue });
+  await direct.declare({ name: queue });
+  const seen: unknown[] = [];
+  await manager.work(queue, async ({ data }) => void seen.push(data));
+  await manager.send(queue, 'before');
+  await waitFor(() => seen.length === 1);
+  proxy.blackhole(true);
+  await assert.rejects(manager.send(queue, 'swallowed'), (error) => isNoaError(error, 'DATABASE_UNAVAILABLE') && error.retryable);
+  proxy.blackhole(false);
+  await direct.send(queue, 'after');
+  await waitFor(() => seen.includes('after'), { timeoutMs: 20_000 });
 });
 
 test('a message nobody was notified of is found by the slow poll', async (context) => {

@@ -35,6 +35,8 @@ export interface PostgresProviderOptions {
   readonly backstopMs?: number;
   /** Pause between two looks for workers that are gone. Default 2000. */
   readonly sweepMs?: number;
+  /** No statement of the queue takes longer; a link that swallows everything is noticed 5 s later. Default 10_000. */
+  readonly statementTimeoutMs?: number;
 }
 
 /** pg-boss notifies on this channel, with the queue's name, when a job that is ready is inserted. */
@@ -63,9 +65,11 @@ export class PostgresProvider implements QueueProvider {
   #running: { boss: PgBoss; jobs: PostgresJobs; capabilities: QueueCapabilities } | undefined;
 
   constructor(options: PostgresProviderOptions) {
-    const { url, clock, logger, poolMax } = options;
+    const { url, clock, logger, poolMax, statementTimeoutMs = 10_000 } = options;
     this.#options = options;
-    this.#database = this.#stops.use(connectDatabase({ url, clock, logger, poolMax: poolMax ?? 3, applicationName: 'noa-queue' }));
+    this.#database = this.#stops.use(
+      connectDatabase({ url, clock, logger, poolMax: poolMax ?? 3, statementTimeoutMs, applicationName: 'noa-queue' }),
+    );
   }
 
   /** @throws NoaError `DATABASE_UNAVAILABLE`, `DATABASE_MIGRATION_FAILED`. */

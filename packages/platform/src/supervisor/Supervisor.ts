@@ -8,9 +8,10 @@ import { InlineTopology } from '../topology/InlineTopology.ts';
 import { ProcessesTopology } from '../topology/ProcessesTopology.ts';
 import type { Topology } from '../topology/Topology.ts';
 import { buildEnvironment } from './buildEnvironment.ts';
-import { buildPrograms, SharedEngines } from './buildPrograms.ts';
+import { buildPrograms } from './buildPrograms.ts';
 import { openDatabases } from './openDatabases.ts';
 import { checkPorts } from './ports.ts';
+import { SharedEngines } from './SharedEngines.ts';
 import type { Progress, UpOptions } from './UpOptions.ts';
 import { waitUntilHealthy } from './waitUntilHealthy.ts';
 

@@ -4,3 +4,4 @@ export { findPostgresBinaries } from './postgresBinaries.ts';
 export { startEmbeddedPostgres, type EmbeddedOptions, type EmbeddedPostgres } from './startEmbeddedPostgres.ts';
 export { startTestServer, type TestServer } from './testServer.ts';
 export { findUnprivilegedUser } from './unprivilegedUser.ts';
+export { postgresFallbackHome } from './prepareInstall.ts';

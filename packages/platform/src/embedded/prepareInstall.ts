@@ -71,7 +71,7 @@ export function folderError(path: string, error: unknown): unknown {
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new NoaError('DISK_FULL', { message: `The disk of ${path} is full; free some space or choose another folder with --data`, cause: error });
   }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR') {
+  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST') {
     return new NoaError('DATA_UNWRITABLE', {
       message: `${path} cannot be written (${code}); fix its rights or choose another folder with --data`,
       cause: error,

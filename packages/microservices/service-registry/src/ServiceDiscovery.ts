@@ -18,8 +18,9 @@ export type InstancesListener = (service: string, instances: readonly Instance[]
 /** Hints may be lost: look at least this often. Also the bound of how late an expired lease is noticed. */
 const REFRESH_MS = 1_000;
 /**
- * When at least this share of all known instances vanishes between two looks, and there were this many, the registry is
- * suspected before the fleet (Eureka's self-preservation, Envoy's panic threshold). Confirmed by a second look later.
+ * When at least this share of all known instances is gone and not replaced, and there were this many, the registry is
+ * suspected before the fleet (Eureka's self-preservation, Envoy's panic threshold). Believed when it says so this long;
+ * newcomers and changes of those that stay are taken meanwhile.
  */
 const MASS_DEATH_RATIO = 0.5;
 const MASS_DEATH_MIN = 4;
@@ -100,32 +101,37 @@ export class ServiceDiscovery implements Lifecycle {
     this.#lastReadMs = clock.monotonicMs();
     if (this.#isFailing) logger.info({}, 'the registry answers again');
     this.#isFailing = false;
-    if (this.#isMassDeath(instances)) return;
-    const signature = JSON.stringify(instances);
+    const believed = this.#withSuspects(instances);
+    const signature = JSON.stringify(believed);
     if (signature === this.#signature) return;
     this.#signature = signature;
-    this.#publish(instances);
+    this.#publish(believed);
     await this.#cache
-      ?.write(instances)
+      ?.write(believed)
       .catch((error: unknown) => logger.warn({ reason: describeError(error) }, 'the list of instances could not be cached'));
   }
 
-  /** True while a sudden loss of most instances is taken for the registry's fault. */
-  #isMassDeath(next: readonly Instance[]): boolean {
+  /** The registry's list, and while a sudden loss of most instances is taken for the registry's fault, the lost ones too. */
+  #withSuspects(next: readonly Instance[]): readonly Instance[] {
     const { clock, logger, metrics } = this.#options;
     const known = [...this.#byService.values()].flat();
-    const alive = new Set(next.map((instance) => instance.id));
-    const lost = known.filter((instance) => !alive.has(instance.id)).length;
-    if (known.length < MASS_DEATH_MIN || lost / known.length < MASS_DEATH_RATIO || next.length >= known.length) {
+    const listed = new Set(next.map((instance) => instance.id));
+    const lost = known.filter((instance) => !listed.has(instance.id));
+    const newcomers = next.length - (known.length - lost.length);
+    if (known.length < MASS_DEATH_MIN || lost.length - newcomers < known.length * MASS_DEATH_RATIO) {
       this.#suspectedSinceMs = undefined;
-      return false;
+      return next;
     }
     if (this.#suspectedSinceMs === undefined) {
       this.#suspectedSinceMs = clock.monotonicMs();
       metrics.counter('registry_mass_death_total', 'Times most instances vanished at once and the last list was kept').add();
-      logger.warn({ known: known.length, lost }, 'most instances vanished at once; keeping the last list and relying on passive ejection');
+      logger.warn(
+        { known: known.length, lost: lost.length },
+        'most instances vanished at once; keeping the last list and relying on passive ejection',
+      );
     }
-    return clock.monotonicMs() - this.#suspectedSinceMs < MASS_DEATH_HOLD_MS;
+    if (clock.monotonicMs() - this.#suspectedSinceMs >= MASS_DEATH_HOLD_MS) return next;
+    return [...next, ...lost].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   #publish(instances: readonly Instance[]): void {
@@ -142,7 +148,16 @@ export class ServiceDiscovery implements Lifecycle {
       if (JSON.stringify(before) === JSON.stringify(after)) continue;
       if (after.length === 0) this.#byService.delete(service);
       else this.#byService.set(service, after);
-      for (const listener of this.#listeners) listener(service, after);
+      for (const listener of this.#listeners) this.#tell(listener, service, after);
+    }
+  }
+
+  /** One listener's failure must not keep the news from the others. */
+  #tell(listener: InstancesListener, service: string, instances: readonly Instance[]): void {
+    try {
+      listener(service, instances);
+    } catch (error) {
+      this.#options.logger.error({ err: error, service }, 'a listener of discovery failed');
     }
   }
 

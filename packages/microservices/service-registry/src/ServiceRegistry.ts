@@ -1,4 +1,4 @@
-import { fullJitterMs, isNoaError, type Clock, type Lifecycle, type Logger, type Random, type Stoppable, type Timer } from '@noa/core';
+import { fullJitterMs, type Clock, type Lifecycle, type Logger, type Random, type Stoppable, type Timer } from '@noa/core';
 import type { Instance, InstanceStatus } from './Instance.ts';
 import type { RegistryProvider } from './providers/RegistryProvider.ts';
 
@@ -13,6 +13,7 @@ export interface ServiceRegistryOptions {
 
 /** An instance that is being announced; `stop` takes it out. */
 export interface Announcement extends Stoppable {
+  /** Rejects when the registry does not answer; the status is then told with the next renewal that gets through. */
   setStatus(status: InstanceStatus): Promise<void>;
 }
 
@@ -40,7 +41,12 @@ export class ServiceRegistry implements Lifecycle {
   async announce(instance: Instance): Promise<Announcement> {
     const announced = new AnnouncedInstance(instance, this.#options, () => this.#announced.delete(announced));
     this.#announced.add(announced);
-    if (this.#options.provider.capabilities.registration) await announced.start();
+    try {
+      if (this.#options.provider.capabilities.registration) await announced.start();
+    } catch (error) {
+      this.#announced.delete(announced);
+      throw error;
+    }
     return announced;
   }
 }
@@ -53,7 +59,11 @@ class AnnouncedInstance implements Announcement {
   #timer: Timer | undefined;
   #failures = 0;
   #isStopped = false;
-  #beating: Promise<void> | undefined;
+  #stopping: Promise<void> | undefined;
+  /** The registry may have another status than ours. */
+  #isStatusUntold = false;
+  /** Calls go one after the other: a registration that overtakes a deregistration would come back from the dead. */
+  #calls: Promise<unknown> = Promise.resolve();
 
   constructor(instance: Instance, options: ServiceRegistryOptions, onStop: () => void) {
     this.#instance = instance;
@@ -63,47 +73,68 @@ class AnnouncedInstance implements Announcement {
   }
 
   async start(): Promise<void> {
-    await this.#options.provider.register(this.#instance, { leaseMs: this.#leaseMs });
-    this.#plan(this.#leaseMs / RENEWALS_PER_LEASE);
+    await this.#inTurn(() => this.#options.provider.register(this.#instance, { leaseMs: this.#leaseMs }));
+    if (!this.#isStopped) this.#plan(this.#leaseMs / RENEWALS_PER_LEASE);
   }
 
   async setStatus(status: InstanceStatus): Promise<void> {
     this.#instance = { ...this.#instance, status };
-    const { provider } = this.#options;
-    if (!provider.capabilities.registration) return;
-    if (!(await provider.setStatus(this.#instance.id, status))) await provider.register(this.#instance, { leaseMs: this.#leaseMs });
+    if (!this.#options.provider.capabilities.registration) return;
+    this.#isStatusUntold = true;
+    await this.#inTurn(() => this.#keep());
   }
 
   async stop(): Promise<void> {
-    if (this.#isStopped) return;
+    this.#stopping ??= this.#leave();
+    await this.#stopping;
+  }
+
+  async #leave(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
     this.#onStop();
-    await this.#beating;
     const { provider, logger } = this.#options;
     if (!provider.capabilities.registration) return;
-    // A registry that is gone forgets us by the lease; that must not hold up a stop.
-    await provider.deregister(this.#instance.id).catch((error: unknown) => logger.warn({ err: error }, 'the instance could not be deregistered'));
+    await this.#inTurn(() => provider.deregister(this.#instance.id)).catch((error: unknown) => {
+      // A registry that is gone forgets us by the lease; that must not hold up a stop.
+      logger.warn({ err: error }, 'the instance could not be deregistered');
+    });
   }
 
   #plan(delayMs: number): void {
-    this.#timer = this.#options.clock.schedule(delayMs, () => (this.#beating = this.#beat()), { keepAlive: false });
+    this.#timer = this.#options.clock.schedule(delayMs, () => void this.#beat(), { keepAlive: false });
   }
 
   async #beat(): Promise<void> {
-    const { provider, logger, random } = this.#options;
+    const { logger, random } = this.#options;
     let pauseMs = this.#leaseMs / RENEWALS_PER_LEASE;
     try {
-      if (!(await provider.renew(this.#instance.id))) {
-        await provider.register(this.#instance, { leaseMs: this.#leaseMs });
-        logger.info({ instance: this.#instance.id }, 'registered again: the registry had forgotten this instance');
-      }
+      await this.#inTurn(() => this.#keep());
       this.#failures = 0;
     } catch (error) {
       this.#failures += 1;
-      pauseMs = fullJitterMs(RETRY, this.#failures, random);
-      if (this.#failures === 1) logger.warn({ err: error, isUnavailable: isNoaError(error) }, 'the lease could not be renewed; trying on');
+      pauseMs = Math.min(pauseMs, RETRY.baseMs + fullJitterMs(RETRY, this.#failures, random));
+      if (this.#failures === 1) logger.warn({ err: error }, 'the lease could not be renewed; trying on');
     }
     if (!this.#isStopped) this.#plan(pauseMs);
+  }
+
+  /** Renews the lease, tells the status when it is not known to be told, and registers again when forgotten. */
+  async #keep(): Promise<void> {
+    if (this.#isStopped) return;
+    const { provider, logger } = this.#options;
+    const { id, status } = this.#instance;
+    const isKnown = (await provider.renew(id)) && (!this.#isStatusUntold || (await provider.setStatus(id, status)));
+    if (!isKnown) {
+      await provider.register({ ...this.#instance, status }, { leaseMs: this.#leaseMs });
+      logger.info({ instance: id }, 'registered again: the registry had forgotten this instance');
+    }
+    if (this.#instance.status === status) this.#isStatusUntold = false;
+  }
+
+  #inTurn(call: () => Promise<void>): Promise<void> {
+    const result = this.#calls.then(call);
+    this.#calls = result.catch(() => undefined);
+    return result;
   }
 }

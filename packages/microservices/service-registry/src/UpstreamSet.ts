@@ -149,12 +149,16 @@ export class UpstreamSet implements Stoppable {
       upstream.consecutiveFailures = 0;
       return;
     }
-    upstream.consecutiveFailures += 1;
     const nowMs = clock.monotonicMs();
-    if (upstream.consecutiveFailures < FAILURES_TO_EJECT || upstream.ejectedUntilMs > nowMs || this.#upstreams.length < 2) return;
+    // Requests that began before the ejection prove nothing about the time after it.
+    if (upstream.ejectedUntilMs > nowMs) return;
+    upstream.consecutiveFailures += 1;
+    if (upstream.consecutiveFailures < FAILURES_TO_EJECT || this.#upstreams.length < 2) return;
     const ejected = this.#upstreams.filter((other) => other.ejectedUntilMs > nowMs).length;
     if (ejected >= Math.max(1, Math.floor(this.#upstreams.length * EJECT_RATIO_MAX))) return;
-    upstream.ejections += 1;
+    // Good time makes up for old ejections, or one failure a day would add up to the longest pause.
+    const forgiven = upstream.ejections === 0 ? 0 : Math.floor((nowMs - upstream.ejectedUntilMs) / EJECT_BASE_MS);
+    upstream.ejections = Math.max(0, upstream.ejections - forgiven) + 1;
     upstream.consecutiveFailures = 0;
     upstream.ejectedUntilMs = nowMs + Math.min(EJECT_BASE_MS * upstream.ejections, EJECT_MAX_MS);
     metrics.counter('upstream_ejections_total', 'Instances left out after failures in a row', ['service']).add({ service: this.service });

@@ -1,4 +1,4 @@
-import { connectDatabase, migrate, Repeater, type Clock, type Database, type Logger, type Migration, type Stoppable } from '@noa/core';
+import { connectDatabase, isNoaError, migrate, Repeater, type Clock, type Database, type Logger, type Migration, type Stoppable } from '@noa/core';
 import type { RegistryCapabilities } from '../capabilities.ts';
 import type { Instance, InstanceStatus } from '../Instance.ts';
 import type { RegistryProvider, RegistrySnapshot } from './RegistryProvider.ts';
@@ -31,6 +31,17 @@ const MIGRATIONS: readonly Migration[] = [
       -- A renewal changes the expiry only and is no news.
       CREATE TRIGGER announce_document AFTER UPDATE OF document ON instances FOR EACH STATEMENT EXECUTE FUNCTION announce();`,
   },
+  {
+    version: 2,
+    name: 'announce rows that changed',
+    // A statement's trigger fires without a row too: each empty sweep of each process would wake all the others.
+    sql: `
+      DROP TRIGGER announce_change ON instances;
+      DROP TRIGGER announce_document ON instances;
+      CREATE TRIGGER announce_change AFTER INSERT OR DELETE ON instances FOR EACH ROW EXECUTE FUNCTION announce();
+      CREATE TRIGGER announce_document AFTER UPDATE OF document ON instances FOR EACH ROW
+        WHEN (OLD.document IS DISTINCT FROM NEW.document OR OLD.expires_at < now()) EXECUTE FUNCTION announce();`,
+  },
 ];
 
 export interface PostgresProviderOptions {
@@ -49,9 +60,12 @@ export class PostgresProvider implements RegistryProvider {
   readonly capabilities: RegistryCapabilities = { provider: 'postgres', registration: true, watch: true, leases: true };
   readonly #database: Database;
   readonly #sweeper: Repeater;
+  readonly #logger: Logger;
+  #isMigrated = false;
 
   constructor(options: PostgresProviderOptions) {
     const { url, clock, logger } = options;
+    this.#logger = logger;
     this.#database = connectDatabase({
       url,
       clock,
@@ -63,13 +77,19 @@ export class PostgresProvider implements RegistryProvider {
     this.#sweeper = new Repeater({
       clock,
       intervalMs: SWEEP_MS,
-      run: async () => void (await this.#database.query(`DELETE FROM ${SCHEMA}.instances WHERE expires_at < now()`)),
+      run: () => this.#sweep(),
       onError: (error) => logger.debug({ err: error }, 'expired instances could not be swept'),
     });
   }
 
+  /** An unreachable server does not fail it: the schema follows when the server is back, and callers see their own failures. */
   async start(): Promise<void> {
-    await migrate(this.#database, SCHEMA, MIGRATIONS);
+    try {
+      await this.#migrate();
+    } catch (error) {
+      if (!isNoaError(error, 'DATABASE_UNAVAILABLE')) throw error;
+      this.#logger.warn({ err: error }, 'the registry does not answer at the start; trying on');
+    }
     this.#sweeper.start({ delayFirst: true });
   }
 
@@ -111,7 +131,7 @@ export class PostgresProvider implements RegistryProvider {
 
   async list(): Promise<RegistrySnapshot> {
     const { rows } = await this.#database.query<{ document: Instance; revision: string }>(
-      `SELECT document, revision FROM ${SCHEMA}.instances WHERE expires_at >= now() ORDER BY id`,
+      `SELECT document, revision FROM ${SCHEMA}.instances WHERE expires_at >= now() ORDER BY id COLLATE "C"`,
     );
     // A row that left has no revision of its own: the set of them is what identifies a list.
     return { instances: rows.map((row) => row.document), revision: rows.map((row) => row.revision).join('.') };
@@ -119,5 +139,15 @@ export class PostgresProvider implements RegistryProvider {
 
   watch(onHint: () => void): Stoppable {
     return this.#database.listen(CHANNEL, { onNotify: onHint, onConnect: onHint });
+  }
+
+  async #migrate(): Promise<void> {
+    await migrate(this.#database, SCHEMA, MIGRATIONS);
+    this.#isMigrated = true;
+  }
+
+  async #sweep(): Promise<void> {
+    if (!this.#isMigrated) await this.#migrate();
+    await this.#database.query(`DELETE FROM ${SCHEMA}.instances WHERE expires_at < now()`);
   }
 }

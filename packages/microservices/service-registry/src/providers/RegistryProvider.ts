@@ -5,7 +5,7 @@ import type { Instance, InstanceStatus } from '../Instance.ts';
 /** All instances at one revision. */
 export interface RegistrySnapshot {
   readonly instances: readonly Instance[];
-  /** Rises with each change; equal revisions are equal lists. */
+  /** Opaque: equal revisions of one provider are equal lists. */
   readonly revision: string;
 }
 
@@ -17,9 +17,11 @@ export interface RegistryProvider extends Stoppable {
   register(instance: Instance, options: { leaseMs: number }): Promise<void>;
   /** Extends the lease. @returns false when the instance is unknown (expired): register it again. */
   renew(id: string): Promise<boolean>;
+  /** Tells everyone the instance's state. @returns false when the instance is unknown: register it again. */
   setStatus(id: string, status: InstanceStatus): Promise<boolean>;
+  /** Takes the instance out; an unknown one is no error. */
   deregister(id: string): Promise<void>;
-  /** Instances whose lease holds, ordered by id. */
+  /** Instances whose lease holds, ordered by id, byte by byte. */
   list(): Promise<RegistrySnapshot>;
   /** Calls `onHint` whenever the list may have changed, and after each reconnect. Hints may be lost. */
   watch(onHint: () => void): Stoppable;

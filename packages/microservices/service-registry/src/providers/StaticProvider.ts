@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Compile } from 'typebox/compile';
 import { Type, type Static } from 'typebox';
+import { RouteDeclarationSchema } from '@noa/contracts';
 import { describeError, NoaError, type Stoppable } from '@noa/core';
 import type { RegistryCapabilities } from '../capabilities.ts';
 import { InstanceStatus, type Instance } from '../Instance.ts';
@@ -17,7 +18,7 @@ const StaticListSchema = Type.Array(
       weight: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
       zone: Type.Optional(Type.String()),
       metadata: Type.Optional(Type.Record(Type.String(), Type.String())),
-      routes: Type.Optional(Type.Array(Type.Any())),
+      routes: Type.Optional(Type.Array(RouteDeclarationSchema)),
     },
     { additionalProperties: false },
   ),
@@ -88,7 +89,7 @@ function parseStaticList(value: unknown): readonly Instance[] {
       message: `The static list is wrong at ${first?.instancePath || '/'}: ${first?.message ?? 'unknown'}`,
     });
   }
-  return (value as Static<typeof StaticListSchema>).map((entry): Instance => ({
+  const instances = (value as Static<typeof StaticListSchema>).map((entry): Instance => ({
     id: entry.id ?? `${entry.service}-${entry.host}-${entry.port}`,
     service: entry.service,
     host: entry.host,
@@ -98,6 +99,17 @@ function parseStaticList(value: unknown): readonly Instance[] {
     ...(entry.zone === undefined ? {} : { zone: entry.zone }),
     status: InstanceStatus.Passing,
     metadata: entry.metadata ?? {},
-    routes: (entry.routes ?? []) as Instance['routes'],
+    routes: entry.routes ?? [],
   }));
+  assertUnique(instances);
+  return instances.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function assertUnique(instances: readonly Instance[]): void {
+  const seen = new Set<string>();
+  for (const [index, { id }] of instances.entries()) {
+    if (seen.has(id))
+      throw new NoaError('REGISTRY_STATIC_INVALID', { message: `The static list is wrong at /${index}: the id ${id} is there twice` });
+    seen.add(id);
+  }
 }

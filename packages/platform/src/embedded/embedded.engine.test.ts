@@ -197,10 +197,14 @@ test(
     dataPath = join(outer, 'data');
     try {
       const embedded = await start();
-      assert.equal(await withDatabase(embedded.clusters[0]!.url(), async (database) => (await database.query('SELECT 1')).rowCount), 1);
+      const { rows } = await withDatabase(embedded.clusters[0]!.url(), (database) =>
+        database.query("SELECT current_setting('data_directory') AS path"),
+      );
+      assert.deepEqual(rows, [{ path: join(postgresFallbackHome(dataPath), 'pg0') }]);
     } finally {
       await running?.stop();
       running = undefined;
+      await rm(postgresFallbackHome(dataPath), { recursive: true, force: true });
       dataPath = outer;
     }
   },

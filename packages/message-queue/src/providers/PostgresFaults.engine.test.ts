@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { after, before, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createMetrics, isNoaError, silentLogger, systemClock, systemRandom, type Metrics } from '@noa/core';
@@ -11,6 +12,9 @@ import { TAKEOVERS_MAX } from './PostgresJobs.ts';
 import { PostgresProvider } from './PostgresProvider.ts';
 
 const WORKER = fileURLToPath(new URL('./worker.fixture.ts', import.meta.url));
+
+/** Default of `work`. */
+const WORKER_CONCURRENCY = 5;
 
 let engine: TestDatabase;
 before(async () => {
@@ -41,7 +45,7 @@ test('a worker killed with -9 loses its message to another after the lease, and 
   const manager = await open(context, { sweepMs: 50 });
   await manager.declare({ name: queue });
   const { id } = await manager.send(queue, 'precious');
-  const worker = spawn(process.execPath, [WORKER, engine.url, queue], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const worker = spawn(process.execPath, [WORKER, engine.url, queue, 'hold'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = (await once(worker.stdout, 'data')) as [Buffer];
   assert.equal(line.toString(), 'holding 1\n');
   worker.kill('SIGKILL');
@@ -57,7 +61,37 @@ test('a worker killed with -9 loses its message to another after the lease, and 
   assert.deepEqual(seen, [[id, 1]]);
 });
 
-test('an outcome that comes after the lease passed on is refused and counted, and its handler is told to stop', async (context) => {
+test('workers killed with -9 in the middle of their work lose no message, and repeat no more than they held', async (context) => {
+  const queue = 'massacre';
+  const manager = await open(context, { sweepMs: 50 });
+  await manager.declare({ name: queue });
+  const sent = await Promise.all(Array.from({ length: 200 }, async (_, index) => (await manager.send(queue, index)).id));
+  const effects: string[] = [];
+  let killed = 0;
+  for (let round = 1; round <= 2; round += 1) {
+    const workers = [1, 2].map(() =>
+      spawn(process.execPath, [WORKER, `${engine.url}?application_name=${queue}`, queue, 'handle'], { stdio: ['ignore', 'pipe', 'inherit'] }),
+    );
+    for (const { stdout } of workers) createInterface(stdout).on('line', (line) => effects.push(line));
+    await waitFor(() => effects.length >= round * 60, { message: `round ${round} to get going` });
+    for (const worker of workers) worker.kill('SIGKILL');
+    await Promise.all(workers.map((worker) => once(worker, 'close')));
+    killed += workers.length;
+    // A claim may still be on its way through the dead process's socket.
+    await waitFor(async () => {
+      const { rowCount } = await engine.database.query('SELECT 1 FROM pg_stat_activity WHERE application_name = $1', [queue]);
+      return rowCount === 0;
+    });
+    await ageLeases(queue);
+  }
+  await manager.work(queue, async ({ id }) => void effects.push(id));
+  await untilDepth(manager, queue, { ready: 0, active: 0, delayed: 0, dead: 0 });
+  assert.deepEqual(new Set(effects), new Set(sent), 'all that was sent was handled, and nothing else');
+  const repeated = effects.length - new Set(effects).size;
+  assert.ok(repeated <= killed * WORKER_CONCURRENCY, `${repeated} repeated`);
+});
+
+test('an outcome that comes after the lease passed on is refused and counted', async (context) => {
   const queue = 'zombie';
   const metrics = createMetrics();
   const zombie = await open(context, { metrics, sweepMs: 3_600_000 });

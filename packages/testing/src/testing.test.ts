@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
-import { connect, createServer } from 'node:net';
-import { once } from 'node:events';
 import { test } from 'node:test';
-import { SeededRandom, SimulatedClock, TCPFaultProxy, waitFor } from './index.ts';
+import fc from 'fast-check';
+import { LogRecorder, SeededRandom, SimulatedClock, waitFor } from './index.ts';
 
 test('timers fire in the order of their times, not of their making, and a cancelled one does not', async () => {
   const clock = new SimulatedClock();
@@ -42,24 +41,44 @@ test('waitFor gives the last error of its probe as the cause', async () => {
   );
 });
 
-test('the fault proxy relays, cuts, refuses while cut, and relays again', async () => {
-  const server = createServer((socket) => socket.on('error', () => undefined).pipe(socket));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const proxy = new TCPFaultProxy({ target: { host: '127.0.0.1', port: (server.address() as { port: number }).port } });
-  const { host, port } = await proxy.start();
-  const echo = async (text: string): Promise<string> => {
-    const socket = connect(port, host);
-    socket.write(text);
-    const [reply] = (await Promise.race([once(socket, 'data'), once(socket, 'close').then(() => ['closed'])])) as [Buffer | string];
-    socket.destroy();
-    return String(reply);
-  };
-  assert.equal(await echo('one'), 'one');
-  proxy.cut();
-  assert.equal(await echo('two'), 'closed');
-  proxy.restore();
-  assert.equal(await echo('three'), 'three');
-  await proxy.stop();
-  server.close();
+test('a probe that hangs is given up in time', async () => {
+  await assert.rejects(
+    waitFor(() => new Promise<true>(() => undefined), { timeoutMs: 20, message: 'an answer' }),
+    (error) => error instanceof Error && /an answer/.test(error.message) && (error.cause as Error).message === 'the probe did not answer',
+  );
+});
+
+test('waitFor asks until the answer is neither undefined nor false, and zero is an answer', async () => {
+  const answers = [undefined, false, 0, 1] as const;
+  let asked = 0;
+  assert.equal(await waitFor(() => answers[asked++], { intervalMs: 1 }), 0);
+});
+
+test('simulated sleep ends with its time, or with its signal', async () => {
+  const clock = new SimulatedClock();
+  const abort = new AbortController();
+  const outcomes: string[] = [];
+  const first = clock.sleep(10).then(() => outcomes.push('slept'));
+  const second = clock.sleep(10, abort.signal).catch((error: Error) => outcomes.push(error.message));
+  abort.abort(new Error('called off'));
+  await second;
+  await clock.advance(10);
+  await first;
+  assert.deepEqual(outcomes, ['called off', 'slept']);
+  assert.equal(clock.pendingTimers, 0);
+});
+
+test('numbers of a seed lie in [0, 1)', () => {
+  fc.assert(
+    fc.property(fc.integer(), (seed) => {
+      const random = new SeededRandom(seed);
+      return Array.from({ length: 50 }, () => random.next()).every((value) => value >= 0 && value < 1);
+    }),
+  );
+});
+
+test('a child of a log recorder writes into the same list, with its bindings', () => {
+  const log = new LogRecorder();
+  log.child({ shard: 's1' }).warn({ count: 2 }, 'slow');
+  assert.deepEqual(log.entries, [{ level: 'warn', fields: { shard: 's1', count: 2 }, message: 'slow' }]);
 });

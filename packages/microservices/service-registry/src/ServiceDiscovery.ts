@@ -117,7 +117,8 @@ export class ServiceDiscovery implements Lifecycle {
     const known = [...this.#byService.values()].flat();
     const listed = new Set(next.map((instance) => instance.id));
     const lost = known.filter((instance) => !listed.has(instance.id));
-    const newcomers = next.length - (known.length - lost.length);
+    const knownIds = new Set(known.map((instance) => instance.id));
+    const newcomers = next.filter((instance) => mayServe(instance) && !knownIds.has(instance.id)).length;
     if (known.length < MASS_DEATH_MIN || lost.length - newcomers < known.length * MASS_DEATH_RATIO) {
       this.#suspectedSinceMs = undefined;
       return next;
@@ -137,7 +138,7 @@ export class ServiceDiscovery implements Lifecycle {
   #publish(instances: readonly Instance[]): void {
     const next = new Map<string, Instance[]>();
     for (const instance of instances) {
-      if (instance.status === InstanceStatus.Maintenance || instance.status === InstanceStatus.Critical) continue;
+      if (!mayServe(instance)) continue;
       const list = next.get(instance.service);
       if (list === undefined) next.set(instance.service, [instance]);
       else list.push(instance);
@@ -165,4 +166,8 @@ export class ServiceDiscovery implements Lifecycle {
     if (!this.#isFailing) this.#options.logger.warn({ reason: describeError(error) }, 'the registry does not answer; keeping the last list');
     this.#isFailing = true;
   }
+}
+
+function mayServe({ status }: Instance): boolean {
+  return status !== InstanceStatus.Maintenance && status !== InstanceStatus.Critical;
 }

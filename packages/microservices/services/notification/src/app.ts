@@ -21,7 +21,7 @@ export async function createNotification(host: ServiceHost<NotificationConfig>):
   const isSink = config.smtpURL === 'sink:';
   const sink = isSink ? new SinkStore(control) : undefined;
   const smtpURL = sink === undefined ? config.smtpURL : await startSink(host, sink);
-  const sender = stops.use(new MailSender({ url: smtpURL, sender: config.sender }));
+  const sender = stops.use(new MailSender({ url: smtpURL, sender: config.sender, clock }));
   const templates = new TemplateStore(control);
   const renderer = new TemplateRenderer();
   const queue = await host.queue();

@@ -1,4 +1,15 @@
-import { describeError, NoaError, Repeater, uuidv7, type Clock, type Lifecycle, type Logger, type Metrics, type Random } from '@noa/core';
+import {
+  describeError,
+  NoaError,
+  Repeater,
+  uuidv7,
+  type Clock,
+  type Lifecycle,
+  type Logger,
+  type Metrics,
+  type Random,
+  type Stoppable,
+} from '@noa/core';
 import type { HandlerContext, QueueManager } from '@noa/message-queue';
 import { MessageState, type Message, type MessageEvent, type MessageStore } from '../store/MessageStore.ts';
 import type { TemplateStore } from '../store/TemplateStore.ts';
@@ -32,19 +43,19 @@ export const NOTIFICATION_QUEUE = 'notifications';
 const CONCURRENCY = 3;
 const BACKOFF = { baseMs: 1_000, capMs: 60_000 };
 const JANITOR_MS = 10_000;
-/** A message that waits this long has perhaps no entry in the queue: the process died between the two. */
-const WAITING_SECONDS = 30;
 const BATCH_MAX = 200;
 
 /**
  * Accepts notifications and delivers each once per key.
  *
  * Accept: render → message row (unique by key, channel and recipient) → entry in the queue under the message's id. The
- * row is the truth; the entry only wakes a worker, and the janitor makes it again when a crash came in between.
+ * row is the truth, also about the number of tries; the entry only wakes a worker, and the janitor makes another when a
+ * crash came in between or the queue has given up on it.
  */
 export class Notifications implements Lifecycle {
   readonly #options: NotificationsOptions;
   readonly #janitor: Repeater;
+  #worker: Stoppable | undefined;
 
   constructor(options: NotificationsOptions) {
     this.#options = options;
@@ -59,14 +70,16 @@ export class Notifications implements Lifecycle {
   async start(): Promise<void> {
     const { queue, attemptsMax } = this.#options;
     await queue.declare({ name: NOTIFICATION_QUEUE, attemptsMax, backoff: BACKOFF });
-    await queue.work<{ messageId: string }>(NOTIFICATION_QUEUE, (message, context) => this.deliver(message.data.messageId, context), {
+    this.#worker = await queue.work<{ messageId: string }>(NOTIFICATION_QUEUE, (message, context) => this.deliver(message.data.messageId, context), {
       concurrency: CONCURRENCY,
     });
     this.#janitor.start({ delayFirst: true });
   }
 
-  stop(): Promise<void> {
-    return this.#janitor.stop();
+  /** Resolves when no mail is being sent any more. */
+  async stop(): Promise<void> {
+    await this.#janitor.stop();
+    await this.#worker?.stop();
   }
 
   /** @throws NoaError `TEMPLATE_NOT_FOUND` (404), `TEMPLATE_INVALID` (400). */
@@ -74,8 +87,9 @@ export class Notifications implements Lifecycle {
     const { messages, clock, random } = this.#options;
     const rendered = await this.#render(request);
     const id = uuidv7(clock, random);
-    const { message, isNew } = await messages.add({ id, key: request.key, channel: 'email', recipient: request.to.toLowerCase(), ...rendered });
-    if (isNew) await this.#enqueue(message.id);
+    const message = await messages.add({ id, key: request.key, channel: 'email', recipient: request.to.toLowerCase(), ...rendered });
+    // Also for one that waits already: if the queue knows its entry, this does nothing.
+    if (message.state === MessageState.Queued) await this.#enqueue(message.id, 0);
     return message;
   }
 
@@ -87,7 +101,7 @@ export class Notifications implements Lifecycle {
   }
 
   /** One try of one message; throwing asks the queue for another. */
-  async deliver(id: string, context: Pick<HandlerContext, 'attempt' | 'logger'>): Promise<void> {
+  async deliver(id: string, context: Pick<HandlerContext, 'logger'>): Promise<void> {
     const { messages, sender, metrics, attemptsMax } = this.#options;
     const message = await messages.claim(id);
     if (message === 'over') return;
@@ -99,23 +113,24 @@ export class Notifications implements Lifecycle {
     if (outcome.kind === 'sent') return messages.settle(id, MessageState.Sent);
     context.logger.warn({ notification: id, outcome: outcome.kind, reason: outcome.reason }, 'a mail was not delivered');
     if (outcome.kind === 'uncertain') return messages.settle(id, MessageState.Uncertain, outcome.reason);
-    if (outcome.kind === 'refused' || context.attempt >= attemptsMax) return messages.settle(id, MessageState.Failed, outcome.reason);
+    if (outcome.kind === 'refused' || message.attempts >= attemptsMax) return messages.settle(id, MessageState.Failed, outcome.reason);
     await messages.settle(id, MessageState.Queued, outcome.reason);
     throw new NoaError('SERVICE_UNAVAILABLE', { message: 'The mail server could not take the mail', retryable: true, httpStatus: 503 });
   }
 
-  /** Wakes workers for messages that nobody works on. */
+  /** Wakes workers for messages that nobody works on, and ends tries whose sender died. */
   async sweep(): Promise<void> {
     const { messages } = this.#options;
-    for (const id of await messages.waiting(WAITING_SECONDS, BATCH_MAX)) await this.#enqueue(id);
+    await messages.expire(BATCH_MAX);
+    for (const { id, wake } of await messages.wakeWaiting(BATCH_MAX)) await this.#enqueue(id, wake);
   }
 
-  async #enqueue(messageId: string): Promise<void> {
-    // The id makes a second entry for the same message a no-op while the queue knows the first.
+  /** @param wake - part of the entry's id: the queue takes an id once, and remembers those that it has given up. */
+  async #enqueue(messageId: string, wake: number): Promise<void> {
     await this.#options.queue.send(
       NOTIFICATION_QUEUE,
       { messageId },
-      { id: `notification:${messageId}`, source: 'noa/notification', subject: messageId },
+      { id: `notification:${messageId}:${wake}`, source: 'noa/notification', subject: messageId },
     );
   }
 

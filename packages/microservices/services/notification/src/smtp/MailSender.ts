@@ -1,3 +1,4 @@
+import { PassThrough, type Readable } from 'node:stream';
 import { createTransport, type Transporter } from 'nodemailer';
 import { describeError, type Stoppable } from '@noa/core';
 
@@ -11,42 +12,70 @@ export interface OutgoingMail {
 
 /**
  * How a send ended: `refused` for good; `later`: the server did not take it, try again; `uncertain`: the connection broke
- * after the content was sent, so it may have been taken.
+ * after the content was begun, so it may have been taken.
  */
 export type SendOutcome = { readonly kind: 'sent' } | { readonly kind: 'refused' | 'later' | 'uncertain'; readonly reason: string };
 
 /** What nodemailer adds to its errors. */
 interface SMTPError extends Error {
+  readonly code?: string;
   readonly responseCode?: number;
   readonly command?: string;
+}
+
+/** The content of one mail as the connection reads it. */
+interface Handover {
+  content?: Readable;
 }
 
 const CONNECTIONS_MAX = 3;
 const CONNECT_MS = 5_000;
 const SOCKET_MS = 20_000;
+const REASON_LENGTH_MAX = 300;
+/** Commands whose 5xx answer is about this mail; a 5xx to a login or a greeting is about us, and a person can mend it. */
+const MAIL_COMMANDS: readonly (string | undefined)[] = ['MAIL FROM', 'RCPT TO', 'DATA'];
 
 /** Sends mail by SMTP over a small pool. The Message-ID follows from the message, so a receiver can see a repeated one. */
 export class MailSender implements Stoppable {
   readonly #transport: Transporter;
   readonly #sender: string;
+  readonly #idDomain: string;
+  readonly #handovers = new Map<string, Handover>();
 
-  /** @param options.url - `smtp://user:password@host:port` or `smtps://…`. */
-  constructor(options: { url: string; sender: string }) {
+  /**
+   * @param options.url - `smtp://user:password@host:port` or `smtps://…`.
+   * @param options.socketTimeoutMs - silence of the server after which a connection counts as broken. Default 20_000.
+   */
+  constructor(options: { url: string; sender: string; socketTimeoutMs?: number }) {
     const url = new URL(options.url);
     const isSecure = url.protocol === 'smtps:';
     this.#sender = options.sender;
+    this.#idDomain = /@([a-z0-9.-]+)>?\s*$/i.exec(options.sender)?.[1] ?? 'noa.localhost';
     this.#transport = createTransport({
       pool: true,
       maxConnections: CONNECTIONS_MAX,
-      host: url.hostname,
+      // A mail is tried again by the queue, which knows whether it may be; never by the pool.
+      maxRequeues: 0,
+      host: url.hostname.replace(/^\[|\]$/g, ''),
       port: Number(url.port === '' ? (isSecure ? 465 : 587) : url.port),
       secure: isSecure,
       ...(url.username === '' ? {} : { auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) } }),
       connectionTimeout: CONNECT_MS,
       greetingTimeout: CONNECT_MS,
-      socketTimeout: SOCKET_MS,
+      socketTimeout: options.socketTimeoutMs ?? SOCKET_MS,
       disableFileAccess: true,
       disableUrlAccess: true,
+    });
+    this.#transport.use('stream', (mail, done) => {
+      const handover = this.#handovers.get(mail.message.messageId());
+      // The connection reads the content only after the server has answered DATA: what was read may have arrived.
+      mail.message.processFunc((input: Readable) => {
+        const content = new PassThrough();
+        input.once('error', (error) => content.destroy(error));
+        if (handover !== undefined) handover.content = content;
+        return input.pipe(content);
+      });
+      done();
     });
   }
 
@@ -55,6 +84,9 @@ export class MailSender implements Stoppable {
   }
 
   async send(mail: OutgoingMail): Promise<SendOutcome> {
+    const messageId = `<${mail.id}@${this.#idDomain}>`;
+    const handover: Handover = {};
+    this.#handovers.set(messageId, handover);
     try {
       await this.#transport.sendMail({
         from: this.#sender,
@@ -63,19 +95,26 @@ export class MailSender implements Stoppable {
         subject: mail.subject,
         text: mail.text,
         ...(mail.html === undefined ? {} : { html: mail.html }),
-        messageId: `<${mail.id}@noa.localhost>`,
+        messageId,
         headers: { 'Auto-Submitted': 'auto-generated' },
       });
       return { kind: 'sent' };
     } catch (error) {
-      return classify(error as SMTPError);
+      return classify(error as SMTPError, handover.content?.readableDidRead === true);
+    } finally {
+      this.#handovers.delete(messageId);
     }
   }
 }
 
-function classify(error: SMTPError): SendOutcome {
-  const reason = describeError(error).slice(0, 300);
-  if (error.responseCode !== undefined) return { kind: error.responseCode >= 500 ? 'refused' : 'later', reason };
+function classify(error: SMTPError, isContentOut: boolean): SendOutcome {
+  const reason = describeError(error).slice(0, REASON_LENGTH_MAX);
+  // An answer with a code is the server's word that it has not taken the mail.
+  if (error.responseCode !== undefined) {
+    return { kind: error.responseCode >= 500 && MAIL_COMMANDS.includes(error.command) ? 'refused' : 'later', reason };
+  }
   // No answer to the content itself: RFC 5321 section 4.2.5 leaves open who is responsible for it.
-  return { kind: error.command === 'DATA' ? 'uncertain' : 'later', reason };
+  if (isContentOut) return { kind: 'uncertain', reason };
+  // Found wrong before anything was sent, such as an address that this server's extensions cannot carry.
+  return { kind: error.code === 'EENVELOPE' || error.code === 'EMESSAGE' ? 'refused' : 'later', reason };
 }

@@ -5,6 +5,10 @@ import type { SinkStore } from '../store/SinkStore.ts';
 
 const MAIL_BYTES_MAX = 5 * 1_048_576;
 const CLIENTS_MAX = 20;
+const RECIPIENTS_MAX = 100;
+/** How long a stop waits for clients that stay. */
+const CLOSE_MS = 1_000;
+const TOO_LARGE = Symbol('too large');
 
 /**
  * A real SMTP server on loopback that keeps what it gets instead of passing it on. A mail is acknowledged after its row
@@ -24,11 +28,14 @@ export class MailSink implements Lifecycle {
       disableReverseLookup: true,
       size: MAIL_BYTES_MAX,
       maxClients: CLIENTS_MAX,
+      closeTimeout: CLOSE_MS,
       banner: 'Noa mail sink',
+      onRcptTo: (_address, session, done) => done(session.envelope.rcptTo.length < RECIPIENTS_MAX ? null : refusal(452, 'too many recipients')),
       onData: (stream, session, done) => {
         const recipients = session.envelope.rcptTo.map((recipient) => recipient.address.toLowerCase());
         const sender = session.envelope.mailFrom === false ? '' : session.envelope.mailFrom.address;
-        simpleParser(stream)
+        readAll(stream)
+          .then((content) => simpleParser(content))
           .then((mail) =>
             store.add({
               ...(mail.messageId === undefined ? {} : { messageId: mail.messageId }),
@@ -42,8 +49,9 @@ export class MailSink implements Lifecycle {
           .then(
             () => done(),
             (error: unknown) => {
+              if (error === TOO_LARGE) return done(refusal(552, 'the mail is larger than the sink takes'));
               logger.warn({ err: error }, 'a mail could not be kept; the client is asked to try again');
-              done(Object.assign(new Error('try again later'), { responseCode: 451 }));
+              done(refusal(451, 'try again later'));
             },
           );
       },
@@ -71,6 +79,23 @@ export class MailSink implements Lifecycle {
   stop(): Promise<void> {
     return new Promise((resolve) => this.#server.close(() => resolve()));
   }
+}
+
+/** The whole mail; one that is too large is read to its end, so that the client hears the answer, and not kept. */
+async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of stream) {
+    bytes += chunk.length;
+    if (bytes <= MAIL_BYTES_MAX) chunks.push(chunk);
+    else chunks.length = 0;
+  }
+  if (bytes > MAIL_BYTES_MAX) throw TOO_LARGE;
+  return Buffer.concat(chunks);
+}
+
+function refusal(responseCode: number, message: string): Error {
+  return Object.assign(new Error(message), { responseCode });
 }
 
 function addressText(address: AddressObject | undefined): string {

@@ -45,7 +45,11 @@ interface Row {
 const COLUMNS =
   'id, key, channel, recipient, subject, text_body, html_body, state, attempts, created_at, coalesce(lease_until > now(), false) AS is_leased';
 /** Longer than a send may take with all its time-outs. */
-const LEASE_SECONDS = 90;
+const LEASE_SECONDS = 180;
+const SENDER_DIED = 'the sender died during the send';
+/** A try that is to be repeated comes back sooner than this: twice the queue's longest pause. */
+const RETRY_SECONDS_MAX = 120;
+const WAKE_SECONDS_MAX = 3_600;
 
 /** Notifications, their state and timeline. */
 export class MessageStore {
@@ -56,7 +60,7 @@ export class MessageStore {
   }
 
   /** @returns the message with this key, channel and recipient, new or old. */
-  async add(message: Omit<Message, 'state' | 'attempts' | 'createdAt'>): Promise<{ message: Message; isNew: boolean }> {
+  async add(message: Omit<Message, 'state' | 'attempts' | 'createdAt'>): Promise<Message> {
     return this.#database.transaction(async (tx) => {
       const { rows } = await tx.query<Row>(
         `INSERT INTO notification.messages (id, key, channel, recipient, subject, text_body, html_body) VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -65,14 +69,14 @@ export class MessageStore {
       );
       if (rows[0] !== undefined) {
         await note(tx, message.id, MessageState.Queued);
-        return { message: fromRow(rows[0]), isNew: true };
+        return fromRow(rows[0]);
       }
       const existing = await tx.query<Row>(`SELECT ${COLUMNS} FROM notification.messages WHERE key = $1 AND channel = $2 AND recipient = $3`, [
         message.key,
         message.channel,
         message.recipient,
       ]);
-      return { message: fromRow(existing.rows[0]!), isNew: false };
+      return fromRow(existing.rows[0]!);
     });
   }
 
@@ -101,7 +105,7 @@ export class MessageStore {
       if (row === undefined) return 'over';
       if (row.state === MessageState.Sending) {
         if (row.is_leased) return 'busy';
-        await settle(tx, id, MessageState.Uncertain, 'the sender died during the send');
+        await settle(tx, id, MessageState.Uncertain, SENDER_DIED);
         return 'over';
       }
       if (row.state !== MessageState.Queued) return 'over';
@@ -120,20 +124,42 @@ export class MessageStore {
     await this.#database.transaction((tx) => settle(tx, id, state, detail));
   }
 
-  /** Messages that have waited for `seconds` without a worker: their queue entry may never have been made. */
-  async waiting(seconds: number, limit: number): Promise<string[]> {
-    const { rows } = await this.#database.query<{ id: string }>(
-      `SELECT id FROM notification.messages
-       WHERE (state = 'queued' AND created_at < now() - make_interval(secs => $1)) OR (state = 'sending' AND lease_until < now())
-       ORDER BY created_at LIMIT $2`,
-      [seconds, limit],
+  /**
+   * Messages that no worker has looked at for longer than any pause between two tries: their queue entry may never have
+   * been made, or is used up. Each is returned to one caller, and again after a pause that doubles up to an hour.
+   * @returns `wake` counts up per message, so that each answer can be a queue entry of its own.
+   */
+  async wakeWaiting(limit: number): Promise<{ id: string; wake: number }[]> {
+    const { rows } = await this.#database.query<{ id: string; wake: number }>(
+      `UPDATE notification.messages SET wakes = wakes + 1,
+         wake_at = now() + make_interval(secs => least(${RETRY_SECONDS_MAX} * 2.0 ^ least(wakes, 10), ${WAKE_SECONDS_MAX}))
+       WHERE id IN (SELECT id FROM notification.messages WHERE state = 'queued' AND wake_at <= now()
+                    ORDER BY wake_at LIMIT $1 FOR UPDATE SKIP LOCKED)
+       RETURNING id, wakes AS wake`,
+      [limit],
     );
-    return rows.map((row) => row.id);
+    return rows;
+  }
+
+  /** Ends the tries of senders that died: the mail may have gone. @returns how many. */
+  async expire(limit: number): Promise<number> {
+    return this.#database.transaction(async (tx) => {
+      const { rows } = await tx.query<{ id: string }>(
+        `SELECT id FROM notification.messages WHERE state = 'sending' AND lease_until <= now()
+         ORDER BY lease_until LIMIT $1 FOR UPDATE SKIP LOCKED`,
+        [limit],
+      );
+      for (const { id } of rows) await settle(tx, id, MessageState.Uncertain, SENDER_DIED);
+      return rows.length;
+    });
   }
 }
 
 async function settle(tx: SQLExecutor, id: string, state: MessageState, detail?: string): Promise<void> {
-  await tx.query('UPDATE notification.messages SET state = $2, lease_until = NULL WHERE id = $1', [id, state]);
+  await tx.query(
+    `UPDATE notification.messages SET state = $2, lease_until = NULL, wake_at = now() + make_interval(secs => ${RETRY_SECONDS_MAX}) WHERE id = $1`,
+    [id, state],
+  );
   await note(tx, id, state, detail);
 }
 

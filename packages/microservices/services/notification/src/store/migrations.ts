@@ -56,4 +56,16 @@ export const notificationMigrations: readonly Migration[] = [
          E'Hallo {{ displayName }},\\n\\ndein Konto ist bereit.\\n',
          '<p>Hallo {{ displayName }},</p><p>dein Konto ist bereit.</p>');`,
   },
+  {
+    version: 2,
+    name: 'wakes of messages',
+    sql: `
+      -- When the janitor looks at a waiting message next, and how often it has made a queue entry for it.
+      ALTER TABLE messages
+        ADD COLUMN wake_at timestamptz NOT NULL DEFAULT now() + interval '30 seconds',
+        ADD COLUMN wakes int NOT NULL DEFAULT 0;
+      CREATE INDEX messages_waiting ON messages (wake_at) WHERE state = 'queued';
+      CREATE INDEX messages_held ON messages (lease_until) WHERE state = 'sending';
+      DROP INDEX messages_open;`,
+  },
 ];

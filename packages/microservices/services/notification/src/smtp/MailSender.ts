@@ -1,6 +1,6 @@
 import { PassThrough, type Readable } from 'node:stream';
 import { createTransport, type Transporter } from 'nodemailer';
-import { describeError, type Stoppable } from '@noa/core';
+import { describeError, type Clock, type Stoppable } from '@noa/core';
 
 export interface OutgoingMail {
   readonly id: string;
@@ -28,41 +28,43 @@ interface Handover {
   content?: Readable;
 }
 
-const CONNECTIONS_MAX = 3;
 const CONNECT_MS = 5_000;
 const SOCKET_MS = 20_000;
+/** A whole send. Shorter than the lease of a message, so that nobody takes over from a sender that is alive. */
+const SEND_MS_MAX = 60_000;
 const REASON_LENGTH_MAX = 300;
+/** What would end or split an SMTP path. The client would drop such characters and write to somebody else. */
+const UNWRITABLE = /[\s<>"\p{Cc}]/u;
 /** Commands whose 5xx answer is about this mail; a 5xx to a login or a greeting is about us, and a person can mend it. */
 const MAIL_COMMANDS: readonly (string | undefined)[] = ['MAIL FROM', 'RCPT TO', 'DATA'];
 
-/** Sends mail by SMTP over a small pool. The Message-ID follows from the message, so a receiver can see a repeated one. */
+/**
+ * Sends mail by SMTP, one connection each: a pool would send again by itself what a broken connection may have delivered.
+ * The Message-ID follows from the message, so a receiver can see a repeated one.
+ */
 export class MailSender implements Stoppable {
   readonly #transport: Transporter;
   readonly #sender: string;
   readonly #idDomain: string;
+  readonly #clock: Clock;
   readonly #handovers = new Map<string, Handover>();
+  readonly #stopping = new AbortController();
 
-  /**
-   * @param options.url - `smtp://user:password@host:port` or `smtps://…`.
-   * @param options.socketTimeoutMs - silence of the server after which a connection counts as broken. Default 20_000.
-   */
-  constructor(options: { url: string; sender: string; socketTimeoutMs?: number }) {
+  /** @param options.url - `smtp://user:password@host:port` or `smtps://…`. */
+  constructor(options: { url: string; sender: string; clock: Clock }) {
     const url = new URL(options.url);
+    this.#clock = options.clock;
     const isSecure = url.protocol === 'smtps:';
     this.#sender = options.sender;
     this.#idDomain = /@([a-z0-9.-]+)>?\s*$/i.exec(options.sender)?.[1] ?? 'noa.localhost';
     this.#transport = createTransport({
-      pool: true,
-      maxConnections: CONNECTIONS_MAX,
-      // A mail is tried again by the queue, which knows whether it may be; never by the pool.
-      maxRequeues: 0,
       host: url.hostname.replace(/^\[|\]$/g, ''),
       port: Number(url.port === '' ? (isSecure ? 465 : 587) : url.port),
       secure: isSecure,
       ...(url.username === '' ? {} : { auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) } }),
       connectionTimeout: CONNECT_MS,
       greetingTimeout: CONNECT_MS,
-      socketTimeout: options.socketTimeoutMs ?? SOCKET_MS,
+      socketTimeout: SOCKET_MS,
       disableFileAccess: true,
       disableUrlAccess: true,
     });
@@ -79,14 +81,19 @@ export class MailSender implements Stoppable {
     });
   }
 
+  /** Breaks off what is being sent. */
   async stop(): Promise<void> {
+    this.#stopping.abort();
     this.#transport.close();
   }
 
   async send(mail: OutgoingMail): Promise<SendOutcome> {
+    if (UNWRITABLE.test(mail.recipient)) return { kind: 'refused', reason: 'the address cannot be written in SMTP' };
     const messageId = `<${mail.id}@${this.#idDomain}>`;
     const handover: Handover = {};
     this.#handovers.set(messageId, handover);
+    const limit = new AbortController();
+    const timer = this.#clock.schedule(SEND_MS_MAX, () => limit.abort());
     try {
       await this.#transport.sendMail({
         from: this.#sender,
@@ -97,17 +104,21 @@ export class MailSender implements Stoppable {
         ...(mail.html === undefined ? {} : { html: mail.html }),
         messageId,
         headers: { 'Auto-Submitted': 'auto-generated' },
+        signal: AbortSignal.any([limit.signal, this.#stopping.signal]),
       });
       return { kind: 'sent' };
     } catch (error) {
-      return classify(error as SMTPError, handover.content?.readableDidRead === true);
+      const outcome = classify(error as SMTPError, handover.content?.readableDidRead === true);
+      // Servers like to repeat the address, and the reason goes into logs and the timeline.
+      return { ...outcome, reason: outcome.reason.replaceAll(mail.recipient, '[recipient]') };
     } finally {
+      timer.cancel();
       this.#handovers.delete(messageId);
     }
   }
 }
 
-function classify(error: SMTPError, isContentOut: boolean): SendOutcome {
+function classify(error: SMTPError, isContentOut: boolean): Exclude<SendOutcome, { kind: 'sent' }> {
   const reason = describeError(error).slice(0, REASON_LENGTH_MAX);
   // An answer with a code is the server's word that it has not taken the mail.
   if (error.responseCode !== undefined) {

@@ -1,7 +1,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 
-/** `drop`: the connection is cut once the content has arrived; `reject` and `defer`: answers to the recipient; `auth`: wants a login and refuses it. */
-export type SMTPMode = 'accept' | 'reject' | 'defer' | 'drop' | 'hang-up' | 'auth';
+/** `drop`: the connection is cut once the content has arrived; `reject` and `defer`: answers to the recipient; `auth`: wants a login and refuses it; `silent`: greets and says no more. */
+export type SMTPMode = 'accept' | 'reject' | 'defer' | 'drop' | 'hang-up' | 'auth' | 'silent';
 
 /** As much of an SMTP server as is needed to misbehave at a chosen step. */
 export class SMTPDouble {
@@ -37,6 +37,7 @@ export class SMTPDouble {
     let pending = '';
     let isContent = false;
     socket.write('220 double\r\n');
+    if (this.mode === 'silent') return;
     socket.on('data', (chunk: Buffer) => {
       pending += chunk.toString('utf8');
       for (;;) {

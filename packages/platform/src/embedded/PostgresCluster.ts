@@ -1,16 +1,14 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { readFile, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
 import { fullJitterMs, NoaError, systemRandom, type Clock, type Lifecycle, type Logger, type Timer } from '@noa/core';
-import { endProcess, isSameProcess, startTicksOf } from '../data/processIdentity.ts';
-import { rotateLogFile } from '../supervisor/logFile.ts';
-import { CLUSTER_USER, startFailure } from './initCluster.ts';
+import { isSameProcess } from '../data/processIdentity.ts';
+import { CLUSTER_USER } from './initCluster.ts';
+import { launchServer } from './launchServer.ts';
 import { describePortHolder } from './portHolder.ts';
-import { isPostmasterAlive, readPostmasterFile } from './postmasterFile.ts';
+import { findLockOwner, removeStrangersLock } from './postmasterFile.ts';
 import { servedDataPath, waitUntilAnswering } from './probeServer.ts';
-import { serverSettings, type ClusterTuning } from './serverSettings.ts';
+import { stopServer, type ServerProcess } from './serverProcess.ts';
+import type { ClusterTuning } from './serverSettings.ts';
 import type { Account } from './unprivilegedUser.ts';
 
 export interface PostgresClusterOptions {
@@ -23,34 +21,40 @@ export interface PostgresClusterOptions {
   readonly password: string;
   readonly account: Account | undefined;
   readonly tuning?: ClusterTuning;
+  /** After it was restarted: `pid` is another one now. */
+  readonly onRestart?: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Called when the server has ended or runs again. */
+  readonly onChange?: () => void;
 }
 
-/** Crash recovery of a big log can take a while. */
-const START_MS_MAX = 120_000;
 const ADOPT_MS_MAX = 5_000;
-const STOP_MS_MAX = 20_000;
 /** How often a server that is not our child is looked at. */
 const WATCH_MS = 500;
 const RESTART_BACKOFF = { baseMs: 100, capMs: 10_000 };
+/** A server that served this long is taken for sound: its end counts as a first failure, restarted without a pause. */
+const SOUND_MS = 30_000;
 
 /**
  * One PostgreSQL server.
  *
- *   stopped ──start──► starting ──answers──► running ──process ends──► restarting ──► starting
- *                │                              ▲
- *                └─ a server of this directory already runs (its supervisor was killed): adopt it, or stop it when
- *                   it does not answer with our secret or listens on another port
+ *   stopped ──start──► starting ──answers──► running ──process ends──► waiting (backoff) ──► starting
+ *                │                              ▲                          │
+ *                └──────────── adopt ───────────┘                    stop from any state ──► stopped
  *
- * postmaster.pid is authoritative about who serves the directory; a connection is authoritative about readiness. The
- * server runs in a session of its own, so it outlives a killed supervisor and keeps what it acknowledged.
+ * adopt: a server of this directory already runs, since its supervisor was killed. It is taken over, or stopped when it
+ * does not answer to our secret or listens on another port. postmaster.pid with the process's working directory is
+ * authoritative about who serves the directory; a connection is authoritative about readiness. The server outlives a
+ * killed supervisor and keeps what it acknowledged; a killed server recovers from its log when it is started again.
  */
 export class PostgresCluster implements Lifecycle {
   readonly #options: PostgresClusterOptions;
-  #process: { pid: number; startTicks: string } | undefined;
+  #process: ServerProcess | undefined;
+  #launching: Promise<void> | undefined;
   #timer: Timer | undefined;
   #failures = 0;
+  #servingSinceMs = 0;
   #isStopping = false;
 
   constructor(options: PostgresClusterOptions) {
@@ -65,7 +69,7 @@ export class PostgresCluster implements Lifecycle {
     return this.#options.port;
   }
 
-  /** 0 while it is down. */
+  /** 0 while it is down. Another one after a restart. */
   get pid(): number {
     return this.#process?.pid ?? 0;
   }
@@ -75,7 +79,7 @@ export class PostgresCluster implements Lifecycle {
     return `postgres://${CLUSTER_USER}:${encodeURIComponent(this.#options.password)}@127.0.0.1:${this.#options.port}/${database}`;
   }
 
-  /** @throws NoaError `EMBEDDED_PORT_TAKEN`, `EMBEDDED_START_FAILED`, `DISK_FULL`. */
+  /** @throws NoaError `EMBEDDED_PORT_TAKEN`, `EMBEDDED_START_FAILED`, `EMBEDDED_SECRET_REFUSED`, `DISK_FULL`, `DATA_UNWRITABLE`. */
   async start(): Promise<void> {
     if (await this.#adopt()) return;
     await this.#checkPort();
@@ -85,40 +89,38 @@ export class PostgresCluster implements Lifecycle {
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#timer?.cancel();
-    const running = this.#process;
-    if (running === undefined || !isSameProcess(running)) return;
-    // SIGINT: fast shutdown, with a checkpoint; a kill only after that has failed to end it.
-    process.kill(running.pid, 'SIGINT');
-    await this.#waitForEnd(running);
-  }
-
-  async #waitForEnd(running: { pid: number; startTicks: string }): Promise<void> {
-    const { clock } = this.#options;
-    const untilMs = clock.monotonicMs() + STOP_MS_MAX;
-    while (isSameProcess(running) && clock.monotonicMs() < untilMs) await clock.sleep(10);
-    await endProcess(running, { clock, signal: 'SIGKILL', graceMs: 0 });
+    // A launch in progress sees the flag, ends its server itself and rejects.
+    await this.#launching?.catch(() => undefined);
+    if (this.#process !== undefined) await stopServer(this.#process, this.#options.clock);
+    this.#process = undefined;
   }
 
   /** Takes over a server that a killed supervisor has left. */
   async #adopt(): Promise<boolean> {
     const { clusterPath, port, clock, logger, id } = this.#options;
-    const file = await readPostmasterFile(clusterPath);
-    if (file === undefined || !(await isPostmasterAlive(file))) return false;
-    const found = { pid: file.pid, startTicks: startTicksOf(file.pid) ?? '' };
-    if (file.port === port) {
-      const isAnswering = await waitUntilAnswering({ url: this.url(), clock, timeoutMs: ADOPT_MS_MAX, isOver: () => !isSameProcess(found) });
-      const served = isAnswering ? await servedDataPath(this.url(), clock) : undefined;
-      if (served !== undefined && (await realpath(served)) === (await realpath(clusterPath))) {
-        logger.info({ cluster: id, pid: file.pid }, 'adopted the PostgreSQL that a killed supervisor had left running');
-        this.#process = found;
-        this.#watch(found);
-        return true;
-      }
+    const owner = await findLockOwner(clusterPath);
+    if (owner.kind === 'stranger') {
+      logger.warn({ cluster: id }, 'removing a lock file that names a process which is not a PostgreSQL of this folder');
+      await removeStrangersLock(clusterPath);
     }
-    logger.warn({ cluster: id, pid: file.pid }, 'stopping a leftover PostgreSQL that cannot be adopted');
-    process.kill(found.pid, 'SIGINT');
-    await this.#waitForEnd(found);
+    if (owner.kind !== 'server') return false;
+    const found = { pid: owner.file.pid, startTicks: owner.startTicks };
+    if (owner.file.port === port && (await this.#isOurs(found))) {
+      logger.info({ cluster: id, pid: found.pid }, 'adopted the PostgreSQL that a killed supervisor had left running');
+      this.#serving(found);
+      this.#watch(found);
+      return true;
+    }
+    logger.warn({ cluster: id, pid: found.pid }, 'stopping a leftover PostgreSQL that cannot be adopted');
+    await stopServer(found, clock);
     return false;
+  }
+
+  async #isOurs(found: ServerProcess): Promise<boolean> {
+    const { clusterPath, clock } = this.#options;
+    const outcome = await waitUntilAnswering({ url: this.url(), clock, timeoutMs: ADOPT_MS_MAX, isOver: () => !isSameProcess(found) });
+    const served = outcome === 'answering' ? await servedDataPath(this.url(), clock) : undefined;
+    return served !== undefined && (await realpath(served)) === (await realpath(clusterPath));
   }
 
   async #checkPort(): Promise<void> {
@@ -136,72 +138,56 @@ export class PostgresCluster implements Lifecycle {
     });
   }
 
-  async #launch(): Promise<void> {
-    const { nativePath, clusterPath, logPath, port, account, tuning, clock } = this.#options;
-    rotateLogFile(logPath);
-    const log = openSync(logPath, 'a', 0o600);
-    const child = spawn(join(nativePath, 'bin', 'postgres'), ['-D', clusterPath, ...serverSettings(port, tuning)], {
-      detached: true,
-      stdio: ['ignore', log, log],
-      env: { LC_ALL: 'C', PATH: process.env['PATH'] ?? '' },
-      cwd: '/',
-      ...(account === undefined ? {} : { uid: account.uid, gid: account.gid }),
+  #launch(): Promise<void> {
+    this.#launching = this.#launchOnce().finally(() => {
+      this.#launching = undefined;
     });
-    closeSync(log);
-    let isOver = false;
-    const failed = new Promise<never>((_, reject) => {
-      child.once('error', reject);
-    });
-    failed.catch(() => undefined);
-    child.once('exit', () => {
-      isOver = true;
-    });
-    await Promise.race([failed, new Promise((resolve) => child.once('spawn', resolve))]);
-    const running = { pid: child.pid ?? 0, startTicks: startTicksOf(child.pid ?? 0) ?? '' };
-    this.#process = running;
-    if (!(await waitUntilAnswering({ url: this.url(), clock, timeoutMs: START_MS_MAX, isOver: () => isOver || this.#isStopping }))) {
-      await endProcess(running, { clock, signal: 'SIGKILL', graceMs: 0 });
-      throw startFailure('PostgreSQL', (await readFile(logPath, 'utf8').catch(() => '')).slice(-4_000));
-    }
-    this.#onExit(child, running);
-    child.unref();
+    return this.#launching;
   }
 
-  #onExit(child: ChildProcess, running: { pid: number; startTicks: string }): void {
-    if (child.exitCode !== null || child.signalCode !== null) return this.#restartLater();
-    child.once('exit', () => {
-      if (this.#process === running) this.#restartLater();
-    });
+  async #launchOnce(): Promise<void> {
+    const { nativePath, clusterPath, logPath, port, account, tuning, clock } = this.#options;
+    const isOver = (): boolean => this.#isStopping;
+    const server = await launchServer({ nativePath, clusterPath, logPath, port, url: this.url(), account, tuning, clock, isOver });
+    this.#serving(server);
+    const onExit = (): void => this.#onEnd(server);
+    if (server.child.exitCode !== null || server.child.signalCode !== null) onExit();
+    else server.child.once('exit', onExit);
+  }
+
+  #serving(server: ServerProcess): void {
+    this.#process = server;
+    this.#servingSinceMs = this.#options.clock.monotonicMs();
   }
 
   /** An adopted server is nobody's child of ours: look whether it lives. */
-  #watch(running: { pid: number; startTicks: string }): void {
-    this.#timer = this.#options.clock.schedule(
-      WATCH_MS,
-      () => {
-        if (this.#isStopping) return;
-        if (isSameProcess(running)) this.#watch(running);
-        else this.#restartLater();
-      },
-      { keepAlive: false },
-    );
+  #watch(server: ServerProcess): void {
+    const look = (): void => (isSameProcess(server) ? this.#watch(server) : this.#onEnd(server));
+    this.#timer = this.#options.clock.schedule(WATCH_MS, look, { keepAlive: false });
+  }
+
+  #onEnd(server: ServerProcess): void {
+    if (this.#isStopping || this.#process !== server) return;
+    const { clock, logger, id } = this.#options;
+    this.#process = undefined;
+    if (clock.monotonicMs() - this.#servingSinceMs >= SOUND_MS) this.#failures = 0;
+    logger.error({ cluster: id, pid: server.pid }, 'PostgreSQL ended unasked; restarting it');
+    this.#restartLater();
   }
 
   #restartLater(): void {
     if (this.#isStopping) return;
     const { clock, logger, id } = this.#options;
-    this.#process = undefined;
     const pauseMs = this.#failures === 0 ? 0 : fullJitterMs(RESTART_BACKOFF, this.#failures, systemRandom);
     this.#failures += 1;
-    logger.error({ cluster: id }, 'PostgreSQL ended unasked; restarting it');
     this.#timer = clock.schedule(pauseMs, () => {
       this.#launch().then(
         () => {
-          this.#failures = 0;
           logger.info({ cluster: id, pid: this.pid }, 'PostgreSQL is serving again');
+          this.#options.onRestart?.();
         },
         (error: unknown) => {
-          logger.error({ cluster: id, err: error }, 'PostgreSQL did not start again');
+          if (!this.#isStopping) logger.error({ cluster: id, err: error }, 'PostgreSQL did not start again');
           this.#restartLater();
         },
       );

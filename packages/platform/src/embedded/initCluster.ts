@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chown, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { NoaError } from '@noa/core';
 import { folderError } from './prepareInstall.ts';
@@ -10,6 +10,8 @@ export interface InitOptions {
   readonly clusterPath: string;
   readonly password: string;
   readonly account: Account | undefined;
+  /** False skips the sync to disk: for data that may be lost with the power. Default true. */
+  readonly isDurable?: boolean;
 }
 
 /** Role that owns everything in an embedded cluster. */
@@ -33,8 +35,11 @@ export async function initCluster(options: InitOptions, serverMajor: string): Pr
   const passwordPath = `${clusterPath}.password`;
   try {
     await rm(beside, { recursive: true, force: true });
-    await writeFile(passwordPath, options.password, { mode: 0o600 });
-    if (options.account !== undefined) await chown(passwordPath, options.account.uid, options.account.gid);
+    await rm(passwordPath, { force: true });
+    await mkdir(beside, { mode: 0o700 });
+    await writeFile(passwordPath, options.password, { mode: 0o600, flag: 'wx' });
+    const { account } = options;
+    if (account !== undefined) for (const path of [beside, passwordPath]) await chown(path, account.uid, account.gid);
     await runInitdb({ ...options, clusterPath: beside }, passwordPath);
     await rename(beside, clusterPath);
   } catch (error) {
@@ -49,7 +54,9 @@ function runInitdb(options: InitOptions, passwordPath: string): Promise<void> {
   const args = ['-D', clusterPath, '-U', CLUSTER_USER, `--pwfile=${passwordPath}`, '-A', 'scram-sha-256', '-E', 'UTF8'];
   // The builtin provider sorts by code point: the same order on every machine, and the one that pages over shards merge by.
   args.push('--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--no-instructions');
-  const child = spawn(join(nativePath, 'bin', 'initdb'), args, {
+  if (options.isDurable === false) args.push('--no-sync');
+  const program = join(nativePath, 'bin', 'initdb');
+  const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { LC_ALL: 'C', PATH: process.env['PATH'] ?? '' },
     cwd: '/',
@@ -62,7 +69,9 @@ function runInitdb(options: InitOptions, passwordPath: string): Promise<void> {
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
   return new Promise((resolve, reject) => {
-    child.once('error', reject);
+    child.once('error', (error) => {
+      reject(new NoaError('EMBEDDED_START_FAILED', { message: `${program} cannot be run: ${error.message}`, cause: error }));
+    });
     child.once('close', (code) => {
       if (code === 0) return resolve();
       reject(startFailure('initdb', words));

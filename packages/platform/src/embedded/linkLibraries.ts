@@ -1,4 +1,4 @@
-import { lstat, readFile, rm, symlink } from 'node:fs/promises';
+import { lstat, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 
 interface LibraryLink {
@@ -10,24 +10,29 @@ interface LibraryLink {
 
 /**
  * Makes the shared-library links that the package's install script would make: npm packages cannot carry links, and
- * npm 12 blocks the script. Does nothing where they are.
+ * npm 12 blocks the script. Does nothing where they are; replaces what leads nowhere. Each link appears by a rename, so
+ * a server that starts meanwhile finds the old one or the new one.
+ * @param nativePath - the package's folder `native`, or a copy of it under any name.
  * @returns the number of links made.
  */
 export async function linkLibraries(nativePath: string): Promise<number> {
   const text = await readFile(join(nativePath, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
-  const root = dirname(nativePath);
+  const inNative = (path: string): string => join(nativePath, path.replace(/^native\//, ''));
   let made = 0;
   for (const { source, target } of JSON.parse(text) as LibraryLink[]) {
-    const link = join(root, target.replace(/^native\//, `${nativePath.slice(root.length + 1)}/`));
-    const file = join(root, source.replace(/^native\//, `${nativePath.slice(root.length + 1)}/`));
-    const found = await lstat(link).catch(() => undefined);
-    if (found?.isSymbolicLink() || (found?.isFile() && found.size > 0)) continue;
-    await rm(link, { force: true });
-    await symlink(relative(dirname(link), file), link).catch((error: { code?: string }) => {
-      // Somebody else starting at the same time was faster.
-      if (error.code !== 'EEXIST') throw error;
-    });
+    const link = inNative(target);
+    if (await leadsToLibrary(link)) continue;
+    const beside = `${link}.${process.pid}.new`;
+    await rm(beside, { force: true });
+    await symlink(relative(dirname(link), inNative(source)), beside);
+    await rename(beside, link);
     made += 1;
   }
   return made;
+}
+
+async function leadsToLibrary(link: string): Promise<boolean> {
+  if ((await lstat(link).catch(() => undefined)) === undefined) return false;
+  const file = await stat(link).catch(() => undefined);
+  return file !== undefined && file.isFile() && file.size > 0;
 }

@@ -1,14 +1,14 @@
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { isSQLState, NoaError, SQLState, systemRandom, type Clock, type Logger, type Stoppable } from '@noa/core';
 import { initCluster } from './initCluster.ts';
 import { findPostgresBinaries } from './postgresBinaries.ts';
 import { PostgresCluster } from './PostgresCluster.ts';
-import { prepareBinaries, preparePostgresHome } from './prepareInstall.ts';
+import { folderError, postgresHomes, prepareBinaries, preparePostgresHome } from './prepareInstall.ts';
 import { adminDatabase } from './probeServer.ts';
 import { readOrCreateSecret } from './secretFile.ts';
 import type { ClusterTuning } from './serverSettings.ts';
-import { findUnprivilegedUser } from './unprivilegedUser.ts';
+import { chooseAccount } from './unprivilegedUser.ts';
 
 export interface EmbeddedOptions {
   /** Data folder of the system. */
@@ -18,8 +18,12 @@ export interface EmbeddedOptions {
   /** Cluster i listens on `portFirst + i`. */
   readonly portFirst: number;
   readonly tuning?: ClusterTuning;
+  /** Called when a server has ended unasked or runs again. */
+  readonly onChange?: () => void;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** After a cluster serves again as another process. */
+  readonly onRestart?: () => void;
 }
 
 export interface EmbeddedPostgres extends Stoppable {
@@ -37,21 +41,28 @@ const SECRET_FILE = 'secrets/postgres-password';
  * @throws NoaError of EMBEDDED_ERRORS.
  */
 export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
-  const { dataPath, clock, logger } = options;
+  const { clock, logger } = options;
+  const dataPath = resolve(options.dataPath);
   const binaries = findPostgresBinaries();
-  const account = findUnprivilegedUser();
+  const account = await chooseAccount(postgresHomes(dataPath).map((path) => join(path, 'pg0')));
   const home = await preparePostgresHome(dataPath, account, logger);
   const nativePath = await prepareBinaries(binaries, home, account);
-  await mkdir(join(dataPath, 'secrets'), { recursive: true, mode: 0o700 });
+  await mkdir(join(dataPath, 'secrets'), { recursive: true, mode: 0o700 }).catch((error: unknown) => {
+    throw folderError(dataPath, error);
+  });
   const password = await readOrCreateSecret(join(dataPath, SECRET_FILE), systemRandom);
+  const isDurable = options.tuning?.isDurable ?? true;
   const serverMajor = binaries.version.split('.')[0] ?? '';
   const clusters = Array.from({ length: options.clusters }, (_, index) => {
     const id = `pg${index}`;
     const clusterPath = join(home, id);
     const logPath = join(home, `${id}.log`);
-    const tuning = options.tuning === undefined ? {} : { tuning: options.tuning };
+    const optional = {
+      ...(options.tuning === undefined ? {} : { tuning: options.tuning }),
+      ...(options.onRestart === undefined ? {} : { onRestart: options.onRestart }),
+    };
     return {
-      init: () => initCluster({ nativePath, clusterPath, password, account }, serverMajor),
+      init: () => initCluster({ nativePath, clusterPath, password, account, isDurable }, serverMajor),
       cluster: new PostgresCluster({
         id,
         nativePath,
@@ -62,7 +73,7 @@ export async function startEmbeddedPostgres(options: EmbeddedOptions): Promise<E
         account,
         clock,
         logger,
-        ...tuning,
+        ...optional,
       }),
     };
   });

@@ -1,8 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock, Logger, Stoppable } from '@noa/core';
+import { isSameProcess, startTicksOf } from '../data/processIdentity.ts';
+import { removeEmbeddedPostgres } from './removeEmbeddedPostgres.ts';
 import { startEmbeddedPostgres } from './startEmbeddedPostgres.ts';
 
 export interface TestServer extends Stoppable {
@@ -12,20 +14,56 @@ export interface TestServer extends Stoppable {
 
 /** Test files run side by side and each opens pools of its own. */
 const CONNECTIONS_MAX = 400;
+const FOLDER_PREFIX = 'noa-test-server-';
+/** In the folder: the process that runs the tests. */
+const OWNER_FILE = 'owner.json';
 
-/** A throw-away server for a test run: on a free port, without fsync, removed at the end. */
-export async function startTestServer(options: { clock: Clock; logger: Logger }): Promise<TestServer> {
-  const dataPath = await mkdtemp(join(tmpdir(), 'noa-test-'));
-  const portFirst = await freePort();
-  const tuning = { connectionsMax: CONNECTIONS_MAX, isDurable: false };
-  const embedded = await startEmbeddedPostgres({ dataPath, clusters: 1, portFirst, tuning, ...options });
-  return {
-    url: embedded.clusters[0]!.url(),
-    stop: async () => {
-      await embedded.stop();
-      await rm(dataPath, { recursive: true, force: true });
-    },
+/**
+ * A throw-away server for a test run: on a free port, without fsync, removed at the end. Servers that killed test runs
+ * have left are ended and removed first.
+ * @param options.parentPath - where its folder is made; default the system's temporary folder.
+ */
+export async function startTestServer(options: { clock: Clock; logger: Logger; parentPath?: string }): Promise<TestServer> {
+  const { clock, logger } = options;
+  const parentPath = options.parentPath ?? tmpdir();
+  await removeLeftovers(parentPath, clock);
+  const dataPath = await mkdtemp(join(parentPath, FOLDER_PREFIX));
+  const remove = async (): Promise<void> => {
+    await removeEmbeddedPostgres(dataPath, clock);
+    await rm(dataPath, { recursive: true, force: true });
   };
+  try {
+    await chmod(dataPath, 0o711);
+    await writeFile(join(dataPath, OWNER_FILE), JSON.stringify({ pid: process.pid, startTicks: startTicksOf(process.pid) }));
+    const tuning = { connectionsMax: CONNECTIONS_MAX, isDurable: false };
+    const embedded = await startEmbeddedPostgres({ dataPath, clusters: 1, portFirst: await freePort(), tuning, clock, logger });
+    return {
+      url: embedded.clusters[0]!.url(),
+      stop: async () => {
+        await embedded.stop();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function removeLeftovers(parentPath: string, clock: Clock): Promise<void> {
+  for (const name of await readdir(parentPath).catch(() => [])) {
+    if (!name.startsWith(FOLDER_PREFIX)) continue;
+    const path = join(parentPath, name);
+    const folder = await lstat(path).catch(() => undefined);
+    if (folder?.isDirectory() !== true || folder.uid !== process.getuid?.()) continue;
+    // A folder without an owner is one that is just being made, or not ours to judge.
+    const owner = await readFile(join(path, OWNER_FILE), 'utf8')
+      .then(JSON.parse)
+      .catch(() => undefined);
+    if (typeof owner?.pid !== 'number' || isSameProcess(owner)) continue;
+    await removeEmbeddedPostgres(path, clock);
+    await rm(path, { recursive: true, force: true });
+  }
 }
 
 /** A port that was free a moment ago. */

@@ -35,7 +35,21 @@ export function findUnprivilegedUser(passwdPath = '/etc/passwd'): Account | unde
   return found;
 }
 
-/** The first folder on the way to `path` that the account may not pass; undefined when all are open. */
+/**
+ * The account to run under: the owner of clusters that exist, so that an account which appears later, or a first start
+ * as an ordinary user, does not lock them; else `findUnprivilegedUser`. Undefined when we are not root.
+ * @throws NoaError `EMBEDDED_ACCOUNT_MISSING`.
+ */
+export async function chooseAccount(clusterPaths: readonly string[], passwdPath = '/etc/passwd'): Promise<Account | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  for (const path of clusterPaths) {
+    const found = await stat(path).catch(() => undefined);
+    if (found !== undefined && found.uid > 0) return { name: `user ${found.uid}`, uid: found.uid, gid: found.gid };
+  }
+  return findUnprivilegedUser(passwdPath);
+}
+
+/** The first part of the way to `path`, itself included, that the account may not pass or run; undefined when all are open. */
 export async function findClosedFolder(path: string, account: Account): Promise<string | undefined> {
   const parents: string[] = [];
   for (let folder = path; ; folder = dirname(folder)) {

@@ -83,6 +83,7 @@ describe('kill -9 loses nothing that was acknowledged', () => {
       // Several people, so that both shards are written.
       const people = await Promise.all(Array.from({ length: 4 }, () => register(system.at.gateway)));
       const writers = people.map((person) => new Writer(system, person));
+      t.after(() => Promise.all(writers.map((writer) => writer.stop())));
       await Promise.all(writers.map((writer) => writer.start()));
       await waitFor(() => writers.every(({ acknowledged }) => acknowledged > 0), { message: 'a first write of each' });
       const killed = choose();

@@ -2,14 +2,14 @@ import { NoaError, StopStack, type Clock, type Environment, type Lifecycle, type
 import { DataFolder } from '../data/DataFolder.ts';
 import { endProcess } from '../data/processIdentity.ts';
 import { DATABASES_FILE, ensureSecrets, type Secrets } from '../data/Secrets.ts';
-import { processRecord, readRunningState, readState, removeState, writeState, type ProcessRecord, type SystemState } from '../data/SystemState.ts';
+import { processRecord, readRunningState, readState, removeState, writeState, type SystemState } from '../data/SystemState.ts';
 import { PortOffset } from '../services.ts';
 import { InlineTopology } from '../topology/InlineTopology.ts';
 import { ProcessesTopology } from '../topology/ProcessesTopology.ts';
 import type { Topology } from '../topology/Topology.ts';
 import { buildEnvironment } from './buildEnvironment.ts';
 import { buildPrograms } from './buildPrograms.ts';
-import { openDatabases } from './openDatabases.ts';
+import { openDatabases, type OpenDatabases } from './openDatabases.ts';
 import { checkPorts } from './ports.ts';
 import { SharedEngines } from './SharedEngines.ts';
 import type { Progress, UpOptions } from './UpOptions.ts';
@@ -36,7 +36,7 @@ export class Supervisor implements Lifecycle {
   readonly #folder: DataFolder;
   readonly #stops = new StopStack();
   #topology: Topology | undefined;
-  #engines: readonly ProcessRecord[] = [];
+  #databases: OpenDatabases | undefined;
   #phase: SystemState['phase'] = 'starting';
   #startedAt = '';
   #publicURL = '';
@@ -76,9 +76,11 @@ export class Supervisor implements Lifecycle {
       this.secrets = await ensureSecrets(this.#folder, random);
     });
     await this.#step('ports', () => checkPorts(up.portBase, env['NOA_HOST'] ?? '127.0.0.1'));
-    const databases = await this.#step('databases', () => openDatabases({ up, folder: this.#folder, env, clock, logger }));
+    const databases = await this.#step('databases', () =>
+      openDatabases({ up, folder: this.#folder, env, clock, logger, onChange: () => void this.#writeState() }),
+    );
     this.#stops.use(databases);
-    this.#engines = databases.engines;
+    this.#databases = databases;
     const secrets = this.secrets!;
     await this.#folder.writeJSON(DATABASES_FILE, databases.urls);
     const programEnv = buildEnvironment({ up, secrets, urls: databases.urls, env });
@@ -93,7 +95,7 @@ export class Supervisor implements Lifecycle {
 
   stop(): Promise<void> {
     this.#stopping ??= (async () => {
-      const wasOurs = this.#phase !== 'starting' || this.#topology !== undefined || this.#engines.length > 0;
+      const wasOurs = this.#phase !== 'starting' || this.#topology !== undefined || this.#databases !== undefined;
       this.#phase = 'stopping';
       if (wasOurs) await this.#writeState();
       await this.#stops.stop();
@@ -144,6 +146,8 @@ export class Supervisor implements Lifecycle {
 
   /** What runs, for the other commands; writes follow each other so that the newest wins. */
   #writeState(): Promise<void> {
+    // A change that comes while the parts stop is no news.
+    if (this.#isOver) return this.#writing;
     const { up, logger } = this.#options;
     const state: SystemState = {
       supervisor: processRecord('supervisor', process.pid),
@@ -154,7 +158,7 @@ export class Supervisor implements Lifecycle {
       admin: this.adminURL,
       publicURL: this.#publicURL,
       processes: this.#topology?.processes ?? [],
-      engines: this.#engines,
+      engines: this.#databases?.engines ?? [],
       startedAt: this.#startedAt,
     };
     this.#writing = this.#writing.then(() =>

@@ -9,7 +9,7 @@ import type { UpOptions } from './UpOptions.ts';
 /** The databases of a running system. */
 export interface OpenDatabases extends Stoppable {
   readonly urls: DatabaseURLs;
-  /** Empty when the servers are somebody else's. */
+  /** As they run now: a restarted server is another process. Empty when the servers are somebody else's. */
   readonly engines: readonly ProcessRecord[];
 }
 
@@ -24,6 +24,8 @@ export async function openDatabases(options: {
   env: Environment;
   clock: Clock;
   logger: Logger;
+  /** After an engine was restarted. */
+  onChange: () => void;
 }): Promise<OpenDatabases> {
   const { up, env } = options;
   const control = env['NOA_DATABASE_URL'];
@@ -32,13 +34,19 @@ export async function openDatabases(options: {
       throw new NoaError('CONFIG_INVALID', { message: `--shards: is for the embedded engine; name outside shards in NOA_SHARDS, got ${up.shards}` });
     }
     // One database can be both: the smallest outside setting is one URL.
-    return { urls: { control, shards: env['NOA_SHARDS'] ?? control }, engines: [], stop: async () => undefined };
+    return { urls: { control, shards: env['NOA_SHARDS'] ?? control }, engines: () => [], stop: async () => undefined };
   }
   return openEmbedded(options);
 }
 
-async function openEmbedded(options: { up: UpOptions; folder: DataFolder; clock: Clock; logger: Logger }): Promise<OpenDatabases> {
-  const { up, folder, clock, logger } = options;
+async function openEmbedded(options: {
+  up: UpOptions;
+  folder: DataFolder;
+  clock: Clock;
+  logger: Logger;
+  onChange: () => void;
+}): Promise<OpenDatabases> {
+  const { up, folder, clock, logger, onChange } = options;
   const shards = await settleLayout(folder, up.shards);
   const embedded = await startEmbeddedPostgres({
     dataPath: up.dataPath,
@@ -46,6 +54,7 @@ async function openEmbedded(options: { up: UpOptions; folder: DataFolder; clock:
     portFirst: up.portBase + PortOffset.PostgreSQL,
     clock,
     logger,
+    onRestart: onChange,
   });
   try {
     const names = embedded.clusters.map((_, index) => `noa_shard_${index}`);
@@ -53,8 +62,13 @@ async function openEmbedded(options: { up: UpOptions; folder: DataFolder; clock:
       embedded.ensureDatabase(embedded.clusters[0]!.id, CONTROL_DATABASE),
       ...embedded.clusters.map((cluster, index) => embedded.ensureDatabase(cluster.id, names[index]!)),
     ]);
-    const engines = embedded.clusters.map((cluster) => processRecord(cluster.id, cluster.pid, cluster.port));
-    return { urls: { control: control!, shards: urls.join(',') }, engines, stop: () => embedded.stop() };
+    return {
+      urls: { control: control!, shards: urls.join(',') },
+      get engines() {
+        return embedded.clusters.map((cluster) => processRecord(cluster.id, cluster.pid, cluster.port));
+      },
+      stop: () => embedded.stop(),
+    };
   } catch (error) {
     await embedded.stop();
     throw error;

@@ -26,7 +26,8 @@ export interface CircuitBreakerOptions {
  *                                                        ▲                  │
  *                                                        └─────failure──────┘
  *
- * Half-open lets one probe through at a time. No allocation on the way of a call.
+ * Half-open lets one probe through at a time. A call that began before it opened proves nothing about now: its result is
+ * ignored while open, and in half-open too where the caller says when it began. No allocation on the way of a call.
  */
 export class CircuitBreaker {
   readonly #clock: Clock;
@@ -44,6 +45,7 @@ export class CircuitBreaker {
   #windowFailures = 0;
   #openUntilMs = 0;
   #isProbing = false;
+  #openedMs = -Infinity;
 
   constructor(options: CircuitBreakerOptions) {
     this.#clock = options.clock;
@@ -80,15 +82,15 @@ export class CircuitBreaker {
     return true;
   }
 
-  /** Gives back an `allow` that was not used, or whose outcome says nothing (the caller went away). */
-  forget(): void {
-    this.#isProbing = false;
+  /** Gives back an `allow` that was not used, or whose outcome says nothing (the caller went away). @param startedMs - as for `record`. */
+  forget(startedMs = Infinity): void {
+    if (startedMs > this.#openedMs) this.#isProbing = false;
   }
 
-  record(ok: boolean): void {
+  /** @param startedMs - monotonic time at which the call began; absent: after it last opened. */
+  record(ok: boolean, startedMs = Infinity): void {
+    if (this.#state === BreakerState.Open || startedMs <= this.#openedMs) return;
     if (this.#state === BreakerState.HalfOpen) return this.#recordProbe(ok);
-    // A call that began before it opened proves nothing about now.
-    if (this.#state === BreakerState.Open) return;
     this.#roll();
     this.#windowCalls += 1;
     if (ok) {
@@ -112,7 +114,8 @@ export class CircuitBreaker {
 
   #open(): void {
     this.#state = BreakerState.Open;
-    this.#openUntilMs = this.#clock.monotonicMs() + this.#openMs;
+    this.#openedMs = this.#clock.monotonicMs();
+    this.#openUntilMs = this.#openedMs + this.#openMs;
   }
 
   #roll(): void {

@@ -5,6 +5,7 @@ import {
   DEADLINE_HEADER,
   formatTraceparent,
   fullJitterMs,
+  isNoaError,
   newTrace,
   NoaError,
   TRACEPARENT_HEADER,
@@ -16,10 +17,10 @@ import {
   type Stoppable,
 } from '@noa/core';
 import type { Instance, InstancesListener, UpstreamLease, UpstreamSet } from '@noa/service-registry';
-import { classifyFailure } from './callFailure.ts';
+import { isUnsent } from './callFailure.ts';
 import { CircuitBreaker } from './CircuitBreaker.ts';
 import { InstancePools } from './InstancePools.ts';
-import { readAnswer, type ServiceAnswer } from './readAnswer.ts';
+import { readAnswer, UNAVAILABLE_STATUSES, type ReceivedAnswer, type ServiceAnswer } from './readAnswer.ts';
 import { RetryBudget } from './RetryBudget.ts';
 
 export interface ServiceClientOptions {
@@ -30,7 +31,7 @@ export interface ServiceClientOptions {
   readonly random: Random;
   readonly logger: Logger;
   readonly metrics: Metrics;
-  /** Bearer token of each call; asked each time. */
+  /** Bearer token of each try; asked each time. Its failure fails the call and says nothing about the instances. */
   readonly token?: () => Promise<string>;
 }
 
@@ -52,12 +53,10 @@ export interface ServiceRequestOptions {
 const TIMEOUT_MS_DEFAULT = 10_000;
 const ATTEMPTS_MAX = 3;
 const BACKOFF = { baseMs: 50, capMs: 1_000 };
-/** A server may ask for a longer pause; we do not wait longer than this inside a call. */
+/** A server that asks for a longer pause is not asked again inside a call. */
 const RETRY_AFTER_MS_MAX = 2_000;
 const ANSWER_BYTES_MAX = 10 * 1_048_576;
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
-/** Statuses that say "not now" about the instance rather than something about the request. */
-const UNAVAILABLE_STATUSES = new Set([502, 503, 504]);
 
 /**
  * Calls another service through the registry: one deadline over all tries, trace and request id passed on, a breaker
@@ -69,6 +68,7 @@ export class ServiceClient implements Stoppable {
   readonly #breakers = new Map<string, CircuitBreaker>();
   readonly #budget: RetryBudget;
   readonly #watch: Stoppable;
+  #isStopped = false;
 
   constructor(options: ServiceClientOptions) {
     this.#options = options;
@@ -78,7 +78,9 @@ export class ServiceClient implements Stoppable {
     });
   }
 
+  /** Calls in progress fail with `SERVICE_UNAVAILABLE`. */
   async stop(): Promise<void> {
+    this.#isStopped = true;
     await this.#watch.stop();
     await this.#pools.close();
   }
@@ -95,21 +97,24 @@ export class ServiceClient implements Stoppable {
     const tried = new Set<string>();
     this.#budget.deposit();
     for (let attempt = 1; ; attempt += 1) {
+      const message = await this.#prepare(request);
       deadline.check();
-      const result = await this.#attempt<T>(request, deadline, tried);
+      if (this.#isStopped) throw this.#unavailable();
+      const result = await this.#attempt<T>(message, deadline, tried);
       if ('answer' in result) return result.answer;
       const mayRepeat = result.isUnsent || IDEMPOTENT.has(request.method) || request.idempotencyKey !== undefined;
       if (!result.error.retryable || !mayRepeat || attempt >= ATTEMPTS_MAX) throw result.error;
-      const pauseMs = Math.max(fullJitterMs(BACKOFF, attempt, random), Math.min(result.retryAfterMs, RETRY_AFTER_MS_MAX));
+      const pauseMs = Math.max(fullJitterMs(BACKOFF, attempt, random), result.retryAfterMs);
       // A retry that cannot fit the deadline only adds load.
-      if (pauseMs >= deadline.remainingMs() || !this.#budget.withdraw()) throw result.error;
+      const isPointless = result.retryAfterMs > RETRY_AFTER_MS_MAX || pauseMs >= deadline.remainingMs() || this.#isStopped;
+      if (isPointless || !this.#budget.withdraw()) throw result.error;
       this.#count('retried');
       await clock.sleep(pauseMs);
       if (result.isEveryoneTried) tried.clear();
     }
   }
 
-  async #attempt<T>(request: ServiceRequestOptions, deadline: Deadline, tried: Set<string>): Promise<AttemptResult<T>> {
+  async #attempt<T>(message: Message, deadline: Deadline, tried: Set<string>): Promise<AttemptResult<T>> {
     const lease = this.#acquire(tried);
     if (lease === undefined) {
       this.#count('no-instance');
@@ -117,34 +122,33 @@ export class ServiceClient implements Stoppable {
     }
     tried.add(lease.instance.id);
     const { clock, logger, service } = this.#options;
+    const isEveryoneTried = tried.size >= this.#options.upstreams.size;
     const breaker = this.#breakerOf(lease.instance);
     const startedMs = clock.monotonicMs();
-    const finish = (ok: boolean | undefined): void => {
-      if (ok === undefined) breaker.forget();
-      else breaker.record(ok);
-      lease.release({ ok: ok ?? true, latencyMs: clock.monotonicMs() - startedMs });
+    const finish = (ok: boolean): void => {
+      breaker.record(ok, startedMs);
+      lease.release({ ok, latencyMs: clock.monotonicMs() - startedMs });
     };
+    const late = new AbortController();
+    const timer = clock.schedule(deadline.remainingMs(), () => late.abort());
     try {
-      const answer = await this.#send<T>(request, lease.instance, deadline);
-      const isUnavailable = UNAVAILABLE_STATUSES.has(answer.status);
-      finish(!isUnavailable);
+      const answer = await this.#send<T>(message, lease.instance, deadline, late.signal);
+      finish(!UNAVAILABLE_STATUSES.has(answer.status));
       this.#count(String(answer.status));
       if (answer.error === undefined) return { answer };
-      return { error: answer.error, isUnsent: false, retryAfterMs: answer.retryAfterMs, isEveryoneTried: tried.size >= this.#options.upstreams.size };
+      return { error: answer.error, isUnsent: false, retryAfterMs: answer.retryAfterMs, isEveryoneTried };
     } catch (error) {
-      const failure = classifyFailure(error);
-      const isLate = deadline.isExpired;
-      finish(failure.isAbort && !isLate ? undefined : false);
+      const isLate = late.signal.aborted || deadline.isExpired;
+      // An answer that is not what we expect is still an answer: the instance is there.
+      const isAnswer = !isLate && isNoaError(error);
+      finish(isAnswer);
       this.#count(isLate ? 'deadline' : 'failed');
       logger.debug({ err: error, service, instance: lease.instance.id }, 'a call failed');
       if (isLate)
         throw new NoaError('DEADLINE_EXCEEDED', { message: `${service} did not answer in time`, retryable: true, httpStatus: 504, cause: error });
-      return {
-        error: error instanceof NoaError ? error : this.#unavailable(error),
-        isUnsent: failure.isUnsent,
-        retryAfterMs: 0,
-        isEveryoneTried: tried.size >= this.#options.upstreams.size,
-      };
+      return { error: isAnswer ? error : this.#unavailable(error), isUnsent: isUnsent(error), retryAfterMs: 0, isEveryoneTried };
+    } finally {
+      timer.cancel();
     }
   }
 
@@ -161,29 +165,30 @@ export class ServiceClient implements Stoppable {
     }
   }
 
-  async #send<T>(
-    request: ServiceRequestOptions,
-    instance: Instance,
-    deadline: Deadline,
-  ): Promise<ServiceAnswer<T> & { error?: NoaError; retryAfterMs: number }> {
-    const { token, service } = this.#options;
-    const headers: Record<string, string> = {
+  /** What can fail without an instance, before one is chosen: the token, and a body that is not JSON. */
+  async #prepare(request: ServiceRequestOptions): Promise<Message> {
+    const { token } = this.#options;
+    const headers = {
       accept: 'application/json',
       ...this.#contextHeaders(),
       ...(request.idempotencyKey === undefined ? {} : { 'idempotency-key': request.idempotencyKey }),
       ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(token === undefined ? {} : { authorization: `Bearer ${await token()}` }),
       ...request.headers,
-      [DEADLINE_HEADER]: deadline.headerValue(),
     };
+    return { request, headers, ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }) };
+  }
+
+  async #send<T>(message: Message, instance: Instance, deadline: Deadline, signal: AbortSignal): Promise<ReceivedAnswer<T>> {
+    const { request, headers, body } = message;
     const response = await this.#pools.get(instance).request({
       method: request.method,
       path: request.path,
-      headers,
-      ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-      signal: AbortSignal.timeout(Math.max(1, Math.ceil(deadline.remainingMs()))),
+      headers: { ...headers, [DEADLINE_HEADER]: deadline.headerValue() },
+      ...(body === undefined ? {} : { body }),
+      signal,
     });
-    return readAnswer<T>(response, { service, bytesMax: request.bytesMax ?? ANSWER_BYTES_MAX });
+    return readAnswer<T>(response, { service: this.#options.service, bytesMax: request.bytesMax ?? ANSWER_BYTES_MAX });
   }
 
   #contextHeaders(): Record<string, string> {
@@ -227,3 +232,10 @@ export class ServiceClient implements Stoppable {
 type AttemptResult<T> =
   | { readonly answer: ServiceAnswer<T> }
   | { readonly error: NoaError; readonly isUnsent: boolean; readonly retryAfterMs: number; readonly isEveryoneTried: boolean };
+
+/** One try's request. */
+interface Message {
+  readonly request: ServiceRequestOptions;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: string;
+}

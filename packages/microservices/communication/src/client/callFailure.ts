@@ -1,21 +1,10 @@
-/** How a try without an answer ended. */
-export interface CallFailure {
-  /** No byte of the request can have reached the instance. */
-  readonly isUnsent: boolean;
-  /** The caller's own signal ended it: says nothing about the instance. */
-  readonly isAbort: boolean;
-}
-
 /** Errors of the connection's making, before any request. */
 const UNSENT_CODES = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EHOSTUNREACH', 'ENETUNREACH', 'EADDRNOTAVAIL', 'UND_ERR_CONNECT_TIMEOUT']);
 
-/** Reads an error of undici. */
-export function classifyFailure(error: unknown): CallFailure {
+/** Whether an error of undici proves that no byte of the request can have reached the instance. */
+export function isUnsent(error: unknown): boolean {
   const codes = codesOf(error);
-  return {
-    isUnsent: codes.length > 0 && codes.every((code) => UNSENT_CODES.has(code)),
-    isAbort: error instanceof Error && (error.name === 'AbortError' || error.name === 'TimeoutError'),
-  };
+  return codes.length > 0 && codes.every((code) => UNSENT_CODES.has(code));
 }
 
 function codesOf(error: unknown): string[] {

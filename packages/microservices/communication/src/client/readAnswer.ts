@@ -9,35 +9,43 @@ export interface ServiceAnswer<T> {
   readonly body: T;
 }
 
-interface ReceivedProblem {
-  readonly code?: string;
-  readonly detail?: string;
-  readonly retryable?: boolean;
-  readonly errors?: readonly Violation[];
+/** An answer with the error it stands for, if any. */
+export interface ReceivedAnswer<T> extends ServiceAnswer<T> {
+  readonly error?: NoaError;
+  /** What the service asked to wait, 0 for nothing. */
+  readonly retryAfterMs: number;
 }
 
+/** What arrives is not trusted to have the form that the contract says. */
+interface ReceivedProblem {
+  readonly code?: unknown;
+  readonly detail?: unknown;
+  readonly retryable?: unknown;
+  readonly errors?: unknown;
+}
+
+/** Statuses that say "not now" about the instance rather than something about the request. */
+export const UNAVAILABLE_STATUSES: ReadonlySet<number> = new Set([502, 503, 504]);
+
 /** Reads an answer within a bound; an error status comes back as `error`, not thrown, since the caller may try again. */
-export async function readAnswer<T>(
-  response: Dispatcher.ResponseData,
-  options: { service: string; bytesMax: number },
-): Promise<ServiceAnswer<T> & { error?: NoaError; retryAfterMs: number }> {
+export async function readAnswer<T>(response: Dispatcher.ResponseData, options: { service: string; bytesMax: number }): Promise<ReceivedAnswer<T>> {
   const { statusCode: status, headers } = response;
   const text = await readText(response, options);
   const value = text === '' ? undefined : parse(text);
   const seconds = Number(headers['retry-after']);
-  const base = { status, headers, body: value as T, retryAfterMs: Number.isFinite(seconds) ? seconds * 1_000 : 0 };
+  const base = { status, headers, body: value as T, retryAfterMs: seconds > 0 && Number.isFinite(seconds) ? seconds * 1_000 : 0 };
   if (status < 400) {
     if (text !== '' && value === undefined) throw invalid(options.service, 'answered something that is not JSON');
     return base;
   }
   const problem = (typeof value === 'object' && value !== null ? value : {}) as ReceivedProblem;
-  if (problem.code === undefined)
+  if (typeof problem.code !== 'string')
     return { ...base, error: status >= 500 ? unavailable(options.service, status) : invalid(options.service, `answered ${status}`) };
   const error = new NoaError(problem.code, {
-    message: problem.detail ?? `The ${options.service} service answered ${status}`,
+    message: typeof problem.detail === 'string' ? problem.detail : `The ${options.service} service answered ${status}`,
     httpStatus: status,
-    retryable: problem.retryable ?? false,
-    ...(problem.errors === undefined ? {} : { violations: problem.errors }),
+    retryable: typeof problem.retryable === 'boolean' ? problem.retryable : UNAVAILABLE_STATUSES.has(status),
+    ...(Array.isArray(problem.errors) ? { violations: problem.errors as readonly Violation[] } : {}),
   });
   return { ...base, error };
 }

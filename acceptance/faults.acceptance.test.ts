@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { systemClock } from '@noa/core';
 import { waitFor } from '@noa/testing';
 import { call, login, register, type Person } from './client.ts';
 import { AcceptanceSystem, type ProcessOf } from './harness.ts';
@@ -48,7 +49,11 @@ class Writer {
       body: { displayName: `write ${value}` },
     }).catch(() => undefined);
     if (answer?.status === 200) this.acknowledged = value;
-    else this.refused += 1;
+    else {
+      this.refused += 1;
+      // A refused connection answers at once: asking without a pause would only keep the machine from healing.
+      await systemClock.sleep(20);
+    }
   }
 }
 

@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -109,6 +109,8 @@ export class AcceptanceSystem {
 
   constructor(options: { topology?: 'processes' | 'inline'; env?: Readonly<Record<string, string>> } = {}) {
     this.dataPath = mkdtempSync(join(tmpdir(), 'noa-acceptance-'));
+    // As root the embedded server runs under another account, which has to pass through.
+    chmodSync(this.dataPath, 0o711);
     this.#topology = options.topology ?? 'processes';
     this.#env = options.env ?? {};
   }

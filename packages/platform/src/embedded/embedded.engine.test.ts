@@ -26,7 +26,7 @@ beforeEach(async () => {
   dataPath = await mkdtemp(join(tmpdir(), 'noa-embedded-'));
   // Root's server runs under another account, which must be able to pass through.
   await chmod(dataPath, 0o711);
-  port = await freePort();
+  port = await freePort(2);
 });
 afterEach(async () => {
   await running?.stop();

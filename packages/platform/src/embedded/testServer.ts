@@ -66,12 +66,20 @@ async function removeLeftovers(parentPath: string, clock: Clock): Promise<void> 
   }
 }
 
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
+/** A port that was free a moment ago, and so were the `count - 1` after it. */
+export async function freePort(count = 1): Promise<number> {
+  for (;;) {
+    const first = await listenOnce(0);
+    const others = Array.from({ length: count - 1 }, (_, index) => listenOnce(first + index + 1).catch(() => 0));
+    if ((await Promise.all(others)).every((port) => port !== 0)) return first;
+  }
+}
+
+function listenOnce(wanted: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(wanted, '127.0.0.1', () => {
       const address = server.address();
       server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
     });

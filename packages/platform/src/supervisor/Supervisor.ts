@@ -146,8 +146,6 @@ export class Supervisor implements Lifecycle {
 
   /** What runs, for the other commands; writes follow each other so that the newest wins. */
   #writeState(): Promise<void> {
-    // A change that comes while the parts stop is no news.
-    if (this.#isOver) return this.#writing;
     const { up, logger } = this.#options;
     const state: SystemState = {
       supervisor: processRecord('supervisor', process.pid),

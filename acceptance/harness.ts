@@ -109,6 +109,8 @@ export class AcceptanceSystem {
 
   constructor(options: { topology?: 'processes' | 'inline'; env?: Readonly<Record<string, string>> } = {}) {
     this.dataPath = mkdtempSync(join(tmpdir(), 'noa-acceptance-'));
+    // When we are root, PostgreSQL runs under another account, which must get through to its clusters.
+    chmodSync(this.dataPath, 0o711);
     // As root the embedded server runs under another account, which has to pass through.
     chmodSync(this.dataPath, 0o711);
     this.#topology = options.topology ?? 'processes';

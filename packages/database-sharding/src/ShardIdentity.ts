@@ -72,10 +72,13 @@ export async function refuseSharedDatabases(shards: readonly { id: string; datab
   }
 }
 
-/** Same server and same database. The start time tells apart servers whose data folders were copied from each other. */
+/**
+ * Same server and same database. Start time (microseconds) and port tell apart servers whose data folders were copied from each other;
+ * the system identifier would not, and reading it may be forbidden.
+ */
 async function fingerprint(database: Database): Promise<string> {
   const { rows } = await database.query<{ print: string }>(
-    `SELECT concat_ws('/', (SELECT system_identifier FROM pg_control_system()), extract(epoch FROM pg_postmaster_start_time()),
+    `SELECT concat_ws('/', extract(epoch FROM pg_postmaster_start_time()), current_setting('port'),
        (SELECT oid FROM pg_database WHERE datname = current_database())) AS print`,
   );
   return rows[0]!.print;

@@ -99,6 +99,24 @@ describe('first start', () => {
     assert.ok(map.shards.every((each) => each.state === 'active'));
   });
 
+  test('needs every shard, names the one that is away, and then succeeds when it is there', async () => {
+    const nowhere = stops.use(connectDatabase({ url: 'postgres://nobody:x@127.0.0.1:1/none', logger: silentLogger, clock: systemClock }));
+    const away = { id: 'shard-1', database: nowhere };
+    const early = await refusal(manager({ shards: [shard(0), away] }).start(), 'SHARD_UNAVAILABLE');
+    assert.equal(early.message, 'Shard shard-1 is not available');
+    await started();
+    await control.database.script(`UPDATE noa_shard.map SET document = jsonb_set(document, '{shards,1,state}', '"joining"')`);
+    await refusal(manager({ shards: [shard(0), away] }).start(), 'SHARD_UNAVAILABLE');
+    await started();
+    const late = await started({ shards: [shard(0), away] });
+    assert.equal(late.router.epoch, late.map.epoch, 'an active shard may be late');
+  });
+
+  test('without its control database is DATABASE_UNAVAILABLE', async () => {
+    const nowhere = stops.use(connectDatabase({ url: 'postgres://nobody:x@127.0.0.1:1/none', logger: silentLogger, clock: systemClock }));
+    await refusal(manager({ control: nowhere }).start(), 'DATABASE_UNAVAILABLE');
+  });
+
   test('works when the control database is itself a shard', async () => {
     const { map } = await started({ control: databases[0]!.database });
     assert.equal(map.shards.length, 2);

@@ -36,7 +36,11 @@ test('a migration reaches every shard, and the report says what was applied wher
 
 test('five processes that migrate together apply each step once', async () => {
   const reports = await Promise.all(Array.from({ length: 5 }, () => manager.migrate('race', steps)));
-  for (const id of ['shard-0', 'shard-1', 'shard-2']) assert.deepEqual(reports.flatMap((report) => report[id]!).sort(), [1, 2]);
+  for (const id of ['shard-0', 'shard-1', 'shard-2'])
+    assert.deepEqual(
+      reports.flatMap((report) => report[id]!).sort((a, b) => a - b),
+      [1, 2],
+    );
 });
 
 test('a failure on one shard names it, leaves the others done, and a second run completes it', async () => {

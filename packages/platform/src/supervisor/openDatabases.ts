@@ -10,7 +10,7 @@ import type { UpOptions } from './UpOptions.ts';
 export interface OpenDatabases extends Stoppable {
   readonly urls: DatabaseURLs;
   /** As they run now: a restarted server is another process. Empty when the servers are somebody else's. */
-  readonly engines: readonly ProcessRecord[];
+  engines(): readonly ProcessRecord[];
 }
 
 const SHARDS_DEFAULT = 2;

@@ -45,10 +45,11 @@ export class Users {
 
   /**
    * @returns `isNew` false when the same id with the same address existed: the call is repeatable.
-   * @throws NoaError `USER_EMAIL_TAKEN`, `USER_ID_TAKEN` (409).
+   * @throws NoaError `USER_EMAIL_TAKEN`, `USER_ID_TAKEN` (409), `VALIDATION_FAILED` (400).
    */
   async create(input: CreateUser): Promise<{ user: User; isNew: boolean }> {
-    const { router, directory, clock, random } = this.#options;
+    const { router, directory, releases, clock, random } = this.#options;
+    forbidServiceRole(input.roles);
     const email = normalizeEmail(input.email);
     const id = input.id ?? uuidv7(clock, random);
     const claim = await directory.claim(email, id).catch(asEmailTaken);
@@ -69,10 +70,10 @@ export class Users {
     });
     const { user, isNew } = result;
     if (user === undefined || user.deletedAt !== undefined || user.email !== email) {
-      if (claim === 'claimed') await directory.release(email, id);
+      if (claim === 'claimed') await releases.release(id, email);
       throw new NoaError('USER_ID_TAKEN', { message: 'A user with this id exists already', httpStatus: 409 });
     }
-    await directory.confirm(email, id);
+    await releases.settle(id, email);
     return { user, isNew };
   }
 
@@ -85,10 +86,11 @@ export class Users {
 
   /**
    * @param expectedVersion - of If-Match; undefined changes whatever version there is.
-   * @throws NoaError `USER_NOT_FOUND`, `USER_VERSION_MISMATCH` (412), `USER_EMAIL_TAKEN` (409), `USER_PROFILE_TOO_LARGE` (400).
+   * @throws NoaError `USER_NOT_FOUND`, `USER_VERSION_MISMATCH` (412), `USER_EMAIL_TAKEN` (409), `USER_PROFILE_TOO_LARGE`, `VALIDATION_FAILED` (400).
    */
   async update(id: string, patch: UserPatch, expectedVersion?: number): Promise<User> {
     const { router, directory, releases } = this.#options;
+    forbidServiceRole(patch.roles);
     const email = patch.email === undefined ? undefined : normalizeEmail(patch.email);
     const user = await router.transaction(id, async (tx) => {
       const before = await this.#lockAlive(tx, id, expectedVersion);
@@ -114,10 +116,7 @@ export class Users {
       await this.#announce(tx, EventType.UserUpdated, id, { userId: id, version: after.version });
       return after;
     });
-    if (email !== undefined) {
-      await directory.confirm(email, id);
-      await releases.settle(id);
-    }
+    if (email !== undefined) await releases.settle(id, email);
     return user;
   }
 
@@ -136,7 +135,7 @@ export class Users {
 
   /** @throws NoaError `USER_NOT_FOUND`, `USER_RESTORE_EXPIRED` (409), `USER_EMAIL_TAKEN` (409). */
   async restore(id: string): Promise<User> {
-    const { router, directory, clock } = this.#options;
+    const { router, directory, releases, clock } = this.#options;
     const user = await router.transaction(id, async (tx) => {
       const before = await UserStore.lock(tx, id);
       if (before === undefined) throw notFound();
@@ -151,7 +150,7 @@ export class Users {
       await this.#announce(tx, EventType.UserRestored, id, { userId: id, version: after.version });
       return after;
     });
-    await directory.confirm(user.email, id);
+    await releases.settle(id, user.email);
     return user;
   }
 
@@ -200,6 +199,13 @@ function mergeProfile(before: User['profile'], patch: User['profile'] | undefine
 
 function withoutNulls(profile: User['profile']): User['profile'] {
   return Object.fromEntries(Object.entries(profile).filter(([, value]) => value !== null));
+}
+
+/** The role is for calls between services; a person who had it would pass for one. */
+function forbidServiceRole(roles: readonly Role[] | undefined): void {
+  if (roles?.includes('service') !== true) return;
+  const message = 'the role service is not for users';
+  throw new NoaError('VALIDATION_FAILED', { message, httpStatus: 400, violations: [{ path: '/roles', message }] });
 }
 
 function asEmailTaken(error: unknown): never {

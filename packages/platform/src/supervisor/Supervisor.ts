@@ -156,7 +156,7 @@ export class Supervisor implements Lifecycle {
       admin: this.adminURL,
       publicURL: this.#publicURL,
       processes: this.#topology?.processes ?? [],
-      engines: this.#databases?.engines ?? [],
+      engines: this.#databases?.engines() ?? [],
       startedAt: this.#startedAt,
     };
     this.#writing = this.#writing.then(() =>

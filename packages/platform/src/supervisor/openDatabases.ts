@@ -64,9 +64,7 @@ async function openEmbedded(options: {
     ]);
     return {
       urls: { control: control!, shards: urls.join(',') },
-      get engines() {
-        return embedded.clusters.map((cluster) => processRecord(cluster.id, cluster.pid, cluster.port));
-      },
+      engines: () => embedded.clusters.map((cluster) => processRecord(cluster.id, cluster.pid, cluster.port)),
       stop: () => embedded.stop(),
     };
   } catch (error) {

@@ -28,6 +28,11 @@ const LOCALE_DEFAULT = 'en';
 const PROFILE_FIELDS_MAX = 50;
 export const RESTORE_WINDOW_DAYS = 30;
 const DAY_MS = 86_400_000;
+/**
+ * How long a creation's transaction may sit idle before the server ends it. Well below the age at which the janitor takes a
+ * claim for abandoned, so a process that froze in the middle cannot commit a row whose claim has been given away.
+ */
+const CREATE_PAUSE_MS_MAX = 20_000;
 
 /**
  * Users on shards by id. E-mail addresses are unique over all shards through a directory in the control database.
@@ -62,10 +67,13 @@ export class Users {
       profile: withoutNulls(input.profile ?? {}),
     };
     const result = await router.transaction(id, async (tx) => {
+      await UserStore.limitPauses(tx, CREATE_PAUSE_MS_MAX);
       const inserted = await UserStore.insert(tx, fresh, this.#now());
       if (inserted === undefined) return { user: await UserStore.find(tx, id), isNew: false };
       const { displayName, locale } = inserted;
       await this.#announce(tx, EventType.UserRegistered, id, { userId: id, email, displayName, locale });
+      // The janitor sees no row before the commit, so the claim must be young when that comes; see CREATE_PAUSE_MS_MAX.
+      await directory.claim(email, id).catch(asEmailTaken);
       return { user: inserted, isNew: true };
     });
     const { user, isNew } = result;
@@ -85,15 +93,15 @@ export class Users {
   }
 
   /**
-   * @param expectedVersion - of If-Match; undefined changes whatever version there is.
+   * @param expectedVersions - of If-Match, one must be the present one; undefined changes whatever version there is.
    * @throws NoaError `USER_NOT_FOUND`, `USER_VERSION_MISMATCH` (412), `USER_EMAIL_TAKEN` (409), `USER_PROFILE_TOO_LARGE`, `VALIDATION_FAILED` (400).
    */
-  async update(id: string, patch: UserPatch, expectedVersion?: number): Promise<User> {
+  async update(id: string, patch: UserPatch, expectedVersions?: readonly number[]): Promise<User> {
     const { router, directory, releases } = this.#options;
     forbidServiceRole(patch.roles);
     const email = patch.email === undefined ? undefined : normalizeEmail(patch.email);
     const user = await router.transaction(id, async (tx) => {
-      const before = await this.#lockAlive(tx, id, expectedVersion);
+      const before = await this.#lockAlive(tx, id, expectedVersions);
       const profile = mergeProfile(before.profile, patch.profile);
       if (email !== undefined && email !== before.email) {
         // Under the row's lock, so that the janitor cannot release what is being claimed.
@@ -121,10 +129,10 @@ export class Users {
   }
 
   /** Soft: the row stays for the restore window, the address is free at once. @throws as `update`. */
-  async remove(id: string, expectedVersion?: number): Promise<void> {
+  async remove(id: string, expectedVersions?: readonly number[]): Promise<void> {
     const { router, releases } = this.#options;
     await router.transaction(id, async (tx) => {
-      const before = await this.#lockAlive(tx, id, expectedVersion);
+      const before = await this.#lockAlive(tx, id, expectedVersions);
       const now = this.#now();
       const after = await UserStore.replace(tx, { ...before, deletedAt: now.toISOString() }, now);
       await UserStore.addRelease(tx, id, before.email);
@@ -166,10 +174,10 @@ export class Users {
     return { users: page.rows, ...(page.next === undefined ? {} : { next: page.next }) };
   }
 
-  async #lockAlive(tx: SQLExecutor, id: string, expectedVersion: number | undefined): Promise<StoredUser> {
+  async #lockAlive(tx: SQLExecutor, id: string, expectedVersions: readonly number[] | undefined): Promise<StoredUser> {
     const user = await UserStore.lock(tx, id);
     if (user === undefined || user.deletedAt !== undefined) throw notFound();
-    if (expectedVersion !== undefined && expectedVersion !== user.version) {
+    if (expectedVersions !== undefined && !expectedVersions.includes(user.version)) {
       throw new NoaError('USER_VERSION_MISMATCH', { message: 'The user has changed meanwhile', httpStatus: 412 });
     }
     return user;
@@ -186,9 +194,9 @@ export class Users {
   }
 }
 
-/** Addresses are compared in lower case: two that differ in case only would be taken for each other by people. */
+/** Addresses are compared in lower case and composed form: two that look alike would be taken for each other by people. */
 export function normalizeEmail(email: string): string {
-  return email.toLowerCase();
+  return email.normalize('NFC').toLowerCase();
 }
 
 function mergeProfile(before: User['profile'], patch: User['profile'] | undefined): User['profile'] {

@@ -1,16 +1,15 @@
-import { NoaError } from '@noa/core';
-
 const STRONG = /^"(\d{1,9})"$/;
 
 /**
- * Version asked for by If-Match; undefined when absent or `*`.
- * @throws NoaError `USER_VERSION_MISMATCH` (412) for a tag that we cannot have issued: it matches no version.
+ * Versions that If-Match allows; undefined when absent or `*`. Tags that we cannot have issued, weak ones too (RFC 9110
+ * section 13.1.1 asks for strong comparison), match no version.
  */
-export function parseIfMatch(value: string | undefined): number | undefined {
+export function parseIfMatch(value: string | undefined): readonly number[] | undefined {
   if (value === undefined || value.trim() === '*') return undefined;
-  const version = STRONG.exec(value.trim())?.[1];
-  if (version !== undefined) return Number(version);
-  throw new NoaError('USER_VERSION_MISMATCH', { message: 'If-Match names no version of this user', httpStatus: 412 });
+  return value.split(',').flatMap((tag) => {
+    const version = STRONG.exec(tag.trim())?.[1];
+    return version === undefined ? [] : [Number(version)];
+  });
 }
 
 /** If-None-Match: whether one of its tags is this version (weak comparison, RFC 9110 section 13.1.2). */

@@ -23,6 +23,11 @@ const COLUMNS = 'id, email, display_name, locale, roles, profile, version, creat
 
 /** Statements on the users of one shard. */
 export const UserStore = {
+  /** Makes the server end this transaction when nothing comes for `pauseMs`. */
+  async limitPauses(tx: SQLExecutor, pauseMs: number): Promise<void> {
+    await tx.query(`SELECT set_config('idle_in_transaction_session_timeout', $1, true)`, [String(pauseMs)]);
+  },
+
   /** @returns undefined when the id exists already. */
   async insert(tx: SQLExecutor, user: Omit<User, 'version' | 'createdAt' | 'updatedAt'>, now: Date): Promise<StoredUser | undefined> {
     const { rows } = await tx.query<Row>(

@@ -29,6 +29,8 @@ export interface PostgresClusterOptions {
   readonly onChange?: () => void;
 }
 
+const ORPHANS_MS_MAX = 10_000;
+const ORPHANS_PAUSE_MS = 100;
 const ADOPT_MS_MAX = 5_000;
 /** How often a server that is not our child is looked at. */
 const WATCH_MS = 500;
@@ -83,7 +85,22 @@ export class PostgresCluster implements Lifecycle {
   async start(): Promise<void> {
     if (await this.#adopt()) return;
     await this.#checkPort();
-    await this.#launch();
+    await this.#launchAfterOrphans();
+  }
+
+  /** Backends of a killed server need a moment to notice and to let go of its shared memory. */
+  async #launchAfterOrphans(): Promise<void> {
+    const { clock } = this.#options;
+    const untilMs = clock.monotonicMs() + ORPHANS_MS_MAX;
+    for (;;) {
+      try {
+        return await this.#launch();
+      } catch (error) {
+        const isHeld = error instanceof Error && /pre-existing shared memory block/.test(error.message);
+        if (!isHeld || this.#isStopping || clock.monotonicMs() > untilMs) throw error;
+        await clock.sleep(ORPHANS_PAUSE_MS);
+      }
+    }
   }
 
   async stop(): Promise<void> {

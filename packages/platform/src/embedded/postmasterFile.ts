@@ -41,8 +41,18 @@ export async function findLockOwner(clusterPath: string): Promise<LockOwner> {
     return { kind: isThere ? 'stranger' : 'nobody' };
   }
   const startTicks = startTicksOf(file.pid);
-  if (startTicks === undefined) return { kind: 'nobody' };
+  // A dead process that nobody has waited for still has its number, and a server would take it for a living one.
+  if (startTicks === undefined) return { kind: hasNumber(file.pid) ? 'stranger' : 'nobody' };
   return (await isServing(file.pid, clusterPath)) ? { kind: 'server', file, startTicks } : { kind: 'stranger' };
+}
+
+function hasNumber(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as { code?: string }).code === 'EPERM';
+  }
 }
 
 /**

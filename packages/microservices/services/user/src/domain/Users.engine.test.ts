@@ -104,7 +104,7 @@ describe('update', () => {
     const { id } = await somebody();
     await setup.users.update(id, { profile: { city: 'Wien', age: 36 } });
     await setup.clock.advance(1_000);
-    const user = await setup.users.update(id, { displayName: 'Ada L.', locale: 'de', roles: ['operator'], profile: { age: null } }, 2);
+    const user = await setup.users.update(id, { displayName: 'Ada L.', locale: 'de', roles: ['operator'], profile: { age: null } }, [2]);
     assert.deepEqual([user.displayName, user.locale, user.roles, user.profile, user.version], ['Ada L.', 'de', ['operator'], { city: 'Wien' }, 3]);
     assert.ok(user.updatedAt > user.createdAt);
     assert.deepEqual(await setup.users.get(id), user);
@@ -113,8 +113,8 @@ describe('update', () => {
 
   it('refuses a version that is not the newest, and lets one of two with the same version win', async () => {
     const { id } = await somebody();
-    await assert.rejects(setup.users.update(id, { displayName: 'x' }, 2), { code: 'USER_VERSION_MISMATCH', httpStatus: 412 });
-    const results = await Promise.allSettled(['a', 'b'].map((displayName) => setup.users.update(id, { displayName }, 1)));
+    await assert.rejects(setup.users.update(id, { displayName: 'x' }, [2]), { code: 'USER_VERSION_MISMATCH', httpStatus: 412 });
+    const results = await Promise.allSettled(['a', 'b'].map((displayName) => setup.users.update(id, { displayName }, [1])));
     const losers = results.filter((result) => result.status === 'rejected');
     assert.equal(losers.length, 1);
     assert.equal(losers[0]!.reason.code, 'USER_VERSION_MISMATCH');
@@ -191,8 +191,8 @@ describe('a change of address', () => {
 describe('remove and restore', () => {
   it('frees the address at once and brings the user back within the window', async () => {
     const { id, email } = await somebody();
-    await assert.rejects(setup.users.remove(id, 7), { code: 'USER_VERSION_MISMATCH' });
-    await setup.users.remove(id, 1);
+    await assert.rejects(setup.users.remove(id, [7]), { code: 'USER_VERSION_MISMATCH' });
+    await setup.users.remove(id, [1]);
     await assert.rejects(setup.users.get(id), { code: 'USER_NOT_FOUND' });
     await assert.rejects(setup.users.remove(id), { code: 'USER_NOT_FOUND' });
     await assert.rejects(setup.users.update(id, { displayName: 'x' }), { code: 'USER_NOT_FOUND' });

@@ -57,3 +57,4 @@ export {
   OutboxRelay,
   type OutboxRelayOptions,
 } from './outbox/index.ts';
+export { EventBus, type EventBusOptions, type EventHandler, type EventSubscribeOptions, type PublishOptions } from './events/index.ts';

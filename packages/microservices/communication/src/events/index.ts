@@ -1,0 +1,1 @@
+export { EventBus, type EventBusOptions, type EventHandler, type EventSubscribeOptions, type PublishOptions } from './EventBus.ts';

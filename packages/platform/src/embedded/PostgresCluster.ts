@@ -116,10 +116,6 @@ export class PostgresCluster implements Lifecycle {
   async #adopt(): Promise<boolean> {
     const { clusterPath, port, clock, logger, id } = this.#options;
     const owner = await findLockOwner(clusterPath);
-    if (owner.kind === 'stranger') {
-      logger.warn({ cluster: id }, 'removing a lock file that names a process which is not a PostgreSQL of this folder');
-      await removeStrangersLock(clusterPath);
-    }
     if (owner.kind !== 'server') return false;
     const found = { pid: owner.file.pid, startTicks: owner.startTicks };
     if (owner.file.port === port && (await this.#isOurs(found))) {
@@ -163,7 +159,11 @@ export class PostgresCluster implements Lifecycle {
   }
 
   async #launchOnce(): Promise<void> {
-    const { nativePath, clusterPath, logPath, port, account, tuning, clock } = this.#options;
+    const { nativePath, clusterPath, logPath, port, account, tuning, clock, logger, id } = this.#options;
+    if ((await findLockOwner(clusterPath)).kind === 'stranger') {
+      logger.warn({ cluster: id }, 'removing a lock file that names a process which is not a PostgreSQL of this folder');
+      await removeStrangersLock(clusterPath);
+    }
     const isOver = (): boolean => this.#isStopping;
     const server = await launchServer({ nativePath, clusterPath, logPath, port, url: this.url(), account, tuning, clock, isOver });
     this.#serving(server);

@@ -8,7 +8,8 @@ export const EMBEDDED_ERRORS = {
   EMBEDDED_PORT_TAKEN: 'The port of a cluster is in use by somebody else; choose other ports with --port-base.',
   EMBEDDED_VERSION_MISMATCH:
     'The data directory was made by another major version of PostgreSQL; start with the version that made it, or use another data folder.',
-  EMBEDDED_ACCOUNT_MISSING: 'We are root, PostgreSQL refuses to run as root, and no unprivileged account exists; run as an ordinary user.',
+  EMBEDDED_ACCOUNT_MISSING:
+    'PostgreSQL has no account to run under: we are root and no unprivileged account exists, or our user number has no name. Run as an ordinary user.',
   DATA_UNWRITABLE: 'The data folder cannot be written; fix its rights or choose another with --data.',
   DISK_FULL: 'The disk of the data folder is full; free some space or choose another folder.',
 } as const;

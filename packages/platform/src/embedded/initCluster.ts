@@ -85,6 +85,11 @@ export function startFailure(program: string, words: string): NoaError {
   if (/No space left on device|disk quota exceeded/i.test(words)) {
     return new NoaError('DISK_FULL', { message: `The disk is full: ${tail}\nFree some space or choose another folder with --data` });
   }
+  if (/could not look up effective user ID/i.test(words)) {
+    return new NoaError('EMBEDDED_ACCOUNT_MISSING', {
+      message: `${tail}\nPostgreSQL wants its user to have a name: add the number to /etc/passwd, run as another user, or set NOA_DATABASE_URL`,
+    });
+  }
   if (/Permission denied/i.test(words)) {
     return new NoaError('DATA_UNWRITABLE', { message: `${program} may not write: ${tail}\nFix the rights or choose another folder with --data` });
   }

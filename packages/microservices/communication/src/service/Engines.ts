@@ -116,7 +116,7 @@ export class Engines implements Stoppable {
     await provider.start();
     const cachePath = settings.dataPath === undefined ? {} : { cachePath: `${settings.dataPath}/registry-${name}.json` };
     const discovery = this.#stops.use(new ServiceDiscovery({ provider, clock, random, logger, metrics: this.metrics, ...cachePath }));
-    const registry = this.#stops.use(new ServiceRegistry({ provider, clock, random, logger }));
+    const registry = this.#stops.use(new ServiceRegistry({ provider, clock, random, logger, leaseMs: settings.leaseMs }));
     await discovery.start();
     await registry.start();
     return { registry, discovery };

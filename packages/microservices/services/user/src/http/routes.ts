@@ -26,6 +26,7 @@ export function addUserRoutes(app: ServiceApp, options: UserRoutesOptions): void
   addCollectionRoutes(app, options);
   addOwnRoutes(app, options);
   addItemRoutes(app, options);
+  addRemovalRoutes(app, options);
 }
 
 function addCollectionRoutes(app: ServiceApp, { users, callers, cursor, publicURL }: UserRoutesOptions): void {
@@ -158,6 +159,9 @@ function addItemRoutes(app: ServiceApp, { users, callers }: UserRoutesOptions): 
       return user;
     },
   );
+}
+
+function addRemovalRoutes(app: ServiceApp, { users, callers }: UserRoutesOptions): void {
   app.delete(
     '/api/users/:id',
     {

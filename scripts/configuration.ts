@@ -1,5 +1,5 @@
 import { writeFile } from 'node:fs/promises';
-import { renderConfigurationPage } from '../packages/platform/src/configurationPage.ts';
+import { renderConfigurationPage } from '@noa/platform';
 
 /** Writes docs/configuration.md with `--write`; prints it otherwise. */
 async function main(): Promise<void> {

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { connectDatabase, silentLogger, systemClock } from '@noa/core';
 import { findPostgresBinaries } from './postgresBinaries.ts';
 import { prepareBinaries, preparePostgresHome } from './prepareInstall.ts';
-import { removeEmbeddedPostgres } from './removeEmbeddedPostgres.ts';
+import { removeEmbeddedPostgres } from './leftovers.ts';
 import { startEmbeddedPostgres } from './startEmbeddedPostgres.ts';
 import { freePort } from './testServer.ts';
 import { chooseAccount, findUnprivilegedUser, type Account } from './unprivilegedUser.ts';

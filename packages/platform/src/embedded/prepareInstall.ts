@@ -97,13 +97,16 @@ async function openTree(path: string): Promise<void> {
   }
 }
 
+/** Not ours to write; or something else is where the folder should be. */
+const REFUSALS = ['EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENOTEMPTY'];
+
 /** File-system refusals with the way out. */
 export function folderError(path: string, error: unknown): unknown {
   const code = (error as { code?: string }).code;
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new NoaError('DISK_FULL', { message: `The disk of ${path} is full; free some space or choose another folder with --data`, cause: error });
   }
-  if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS' || code === 'ENOTDIR' || code === 'EEXIST') {
+  if (code !== undefined && REFUSALS.includes(code)) {
     return new NoaError('DATA_UNWRITABLE', {
       message: `${path} cannot be written (${code}); fix its rights or choose another folder with --data`,
       cause: error,

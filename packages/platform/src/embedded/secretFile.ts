@@ -11,11 +11,8 @@ const SECRET_BYTES = 18;
  * @throws NoaError `DATA_UNWRITABLE`, `DISK_FULL`.
  */
 export async function readOrCreateSecret(path: string, random: Random): Promise<string> {
-  const kept = await readFile(path, 'utf8').catch(() => '');
-  if (kept.trim() !== '') {
-    await chmod(path, 0o600);
-    return kept.trim();
-  }
+  const kept = await readSecret(path);
+  if (kept !== undefined) return kept;
   const secret = Buffer.from(random.bytes(SECRET_BYTES)).toString('base64url');
   const beside = `${path}.${process.pid}.new`;
   try {
@@ -26,12 +23,22 @@ export async function readOrCreateSecret(path: string, random: Random): Promise<
     } finally {
       await file.close();
     }
+    // An empty file is there only where a crash or a hand has left it: a whole one appears by the link.
+    await rm(path, { force: true });
     await link(beside, path);
     return secret;
   } catch (error) {
-    if ((error as { code?: string }).code !== 'EEXIST') throw folderError(path, error);
-    return (await readFile(path, 'utf8')).trim();
+    const other = (error as { code?: string }).code === 'EEXIST' ? await readSecret(path) : undefined;
+    if (other === undefined) throw folderError(path, error);
+    return other;
   } finally {
     await rm(beside, { force: true });
   }
+}
+
+async function readSecret(path: string): Promise<string | undefined> {
+  const text = (await readFile(path, 'utf8').catch(() => '')).trim();
+  if (text === '') return undefined;
+  await chmod(path, 0o600);
+  return text;
 }

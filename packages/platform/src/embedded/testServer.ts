@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Clock, Logger, Stoppable } from '@noa/core';
 import { isSameProcess, startTicksOf } from '../data/processIdentity.ts';
-import { removeEmbeddedPostgres } from './removeEmbeddedPostgres.ts';
+import { removeEmbeddedPostgres } from './leftovers.ts';
 import { startEmbeddedPostgres } from './startEmbeddedPostgres.ts';
 
 export interface TestServer extends Stoppable {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
 import { connectDatabase, isNoaError, silentLogger, systemClock } from '@noa/core';
 import { LogRecorder, waitFor } from '@noa/testing';
-import { removeEmbeddedPostgres } from './removeEmbeddedPostgres.ts';
+import { removeEmbeddedPostgres } from './leftovers.ts';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from './startEmbeddedPostgres.ts';
 import { freePort } from './testServer.ts';
 

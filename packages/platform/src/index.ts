@@ -1,0 +1,2 @@
+export { createProgram } from './cli.ts';
+export { renderConfigurationPage } from './configurationPage.ts';

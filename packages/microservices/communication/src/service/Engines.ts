@@ -41,7 +41,7 @@ export class Engines implements Stoppable {
   #shardDatabases: readonly { id: string; database: Database }[] | undefined;
   #queue: Promise<QueueManager> | undefined;
   #registry: Promise<{ registry: ServiceRegistry; discovery: ServiceDiscovery }> | undefined;
-  #tokens: TokenVerifier | undefined;
+  #tokens: Promise<TokenVerifier> | undefined;
 
   constructor(options: EnginesOptions) {
     this.#options = options;
@@ -90,18 +90,8 @@ export class Engines implements Stoppable {
   }
 
   /** Verifies tokens by the key set that the auth service publishes. */
-  async tokens(): Promise<TokenVerifier> {
-    if (this.#tokens === undefined) {
-      const auth = await this.client('auth');
-      const { settings, clock, logger } = this.#options;
-      this.#tokens = new TokenVerifier({
-        jwks: async () => (await auth.request<never>({ method: 'GET', path: '/oauth/jwks', timeoutMs: 3_000 })).body,
-        issuer: settings.publicURL,
-        clock,
-        logger,
-        metrics: this.metrics,
-      });
-    }
+  tokens(): Promise<TokenVerifier> {
+    this.#tokens ??= this.#openTokens();
     return this.#tokens;
   }
 
@@ -120,6 +110,18 @@ export class Engines implements Stoppable {
     await discovery.start();
     await registry.start();
     return { registry, discovery };
+  }
+
+  async #openTokens(): Promise<TokenVerifier> {
+    const auth = await this.client('auth');
+    const { settings, clock, logger } = this.#options;
+    return new TokenVerifier({
+      jwks: async () => (await auth.request<never>({ method: 'GET', path: '/oauth/jwks', timeoutMs: 3_000 })).body,
+      issuer: settings.publicURL,
+      clock,
+      logger,
+      metrics: this.metrics,
+    });
   }
 
   async #openQueue(): Promise<QueueManager> {

@@ -31,7 +31,8 @@ export async function startGateway(env: Environment, overrides: { engines?: Engi
     const { discovery } = await engines.registry();
     const tokens = await engines.tokens();
     const routeStore = stops.use(new PostgresRouteStore({ database: engines.control }));
-    const engine = new NodeHTTPEngine({ clock, logger });
+    const { connectTimeoutMs, headTimeoutMs } = config;
+    const engine = new NodeHTTPEngine({ clock, logger, connectTimeoutMs, headTimeoutMs });
     const gateway = new APIGateway({ engine, discovery, tokens, routeStore, clock, random, logger, metrics, config });
     await gateway.start();
     stops.use(gateway);

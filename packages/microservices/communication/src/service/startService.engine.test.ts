@@ -69,6 +69,31 @@ test('registers once it answers, with its address, routes and the lease of the s
   await waitFor(async () => (await connections()) === 0);
 });
 
+test('a stop lets requests in progress end within the drain time, and cuts what takes longer', async () => {
+  const gate = Promise.withResolvers<void>();
+  let begun = 0;
+  const definition = sample(async ({ app }) => {
+    app.get('/api/slow', async () => {
+      begun += 1;
+      await gate.promise;
+      return { ok: true };
+    });
+    app.get('/api/endless', async () => {
+      begun += 1;
+      await new Promise(() => undefined);
+    });
+  });
+  const running = await startService(definition, env({ NOA_DRAIN_MS: '1000' }), { logger });
+  const slow = fetch(`http://127.0.0.1:${running.port}/api/slow`);
+  const endless = assert.rejects(fetch(`http://127.0.0.1:${running.port}/api/endless`));
+  await waitFor(() => begun === 2);
+  const stopping = running.stop();
+  gate.resolve();
+  assert.equal((await slow).status, 200);
+  await stopping;
+  await endless;
+});
+
 test('a wrong setting, shared or own, stops the start before anything is opened', async () => {
   let isCreated = false;
   const own: ConfigFields = { size: { path: 'sample.size', env: ['SAMPLE_SIZE'], schema: Type.Integer(), about: 'A size.' } };

@@ -17,7 +17,7 @@ import { createServiceApp } from './createServiceApp.ts';
 import { CallerCheck } from './caller.ts';
 import { Engines } from './Engines.ts';
 import { Health } from './Health.ts';
-import type { ServiceDefinition, ServiceHost } from './ServiceDefinition.ts';
+import type { ServiceApp, ServiceDefinition, ServiceHost } from './ServiceDefinition.ts';
 import { sharedFields, type SharedSettings } from './settings.ts';
 
 /** A service that answers. */
@@ -106,7 +106,7 @@ async function assemble<Fields extends ConfigFields>(assembly: Assembly<Fields>)
     addReadiness: (check, run) => health.add(check, run),
   };
   await definition.create(host);
-  outer.defer(() => app.close());
+  outer.defer(() => closeWithin(app, settings.drainMs, clock));
   await app.listen({ host: settings.host, port: settings.port ?? definition.portDefault });
   const address = app.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
@@ -124,6 +124,13 @@ async function assemble<Fields extends ConfigFields>(assembly: Assembly<Fields>)
   return { name, host: settings.host, port, stop: () => (stopping ??= stop()) };
 }
 
+/** Lets requests in progress end, and cuts those that take longer. */
+async function closeWithin(app: ServiceApp, drainMs: number, clock: Clock): Promise<void> {
+  const timer = clock.schedule(drainMs, () => app.server.closeAllConnections());
+  await app.close();
+  timer.cancel();
+}
+
 function instanceOf<Fields extends ConfigFields>(assembly: Assembly<Fields>, port: number): Instance {
   const { definition, settings, random } = assembly;
   const suffix = Buffer.from(random.bytes(4)).toString('hex');
@@ -139,4 +146,11 @@ function instanceOf<Fields extends ConfigFields>(assembly: Assembly<Fields>, por
     metadata: { protocol: 'http' },
     routes: definition.routes,
   };
+}
+
+/** Lets requests in progress end, and cuts those that take longer than `drainMs`. */
+async function closeWithin(app: ServiceApp, drainMs: number, clock: Clock): Promise<void> {
+  const timer = clock.schedule(drainMs, () => app.server.closeAllConnections(), { keepAlive: false });
+  await app.close();
+  timer.cancel();
 }

@@ -147,10 +147,3 @@ function instanceOf<Fields extends ConfigFields>(assembly: Assembly<Fields>, por
     routes: definition.routes,
   };
 }
-
-/** Lets requests in progress end, and cuts those that take longer than `drainMs`. */
-async function closeWithin(app: ServiceApp, drainMs: number, clock: Clock): Promise<void> {
-  const timer = clock.schedule(drainMs, () => app.server.closeAllConnections(), { keepAlive: false });
-  await app.close();
-  timer.cancel();
-}

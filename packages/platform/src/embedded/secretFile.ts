@@ -1,4 +1,4 @@
-import { chmod, link, open, readFile, rm } from 'node:fs/promises';
+import { chmod, link, open, readFile, rename, rm } from 'node:fs/promises';
 import type { Random } from '@noa/core';
 import { folderError } from './prepareInstall.ts';
 
@@ -23,16 +23,17 @@ export async function readOrCreateSecret(path: string, random: Random): Promise<
     } finally {
       await file.close();
     }
-    // An empty file is there only where a crash or a hand has left it: a whole one appears by the link.
-    await rm(path, { force: true });
-    await link(beside, path);
-    return secret;
+    await link(beside, path).catch(async (error: { code?: string }) => {
+      if (error.code !== 'EEXIST') throw error;
+      // Somebody was faster; or an empty file, which no starter makes, is in the way.
+      if ((await readSecret(path)) === undefined) await rename(beside, path);
+    });
+    return (await readSecret(path)) ?? secret;
   } catch (error) {
-    const other = (error as { code?: string }).code === 'EEXIST' ? await readSecret(path) : undefined;
-    if (other === undefined) throw folderError(path, error);
-    return other;
+    throw folderError(path, error);
   } finally {
-    await rm(beside, { force: true });
+    // Its absence is what counts: the error above says why it could not even be looked for.
+    await rm(beside, { force: true }).catch(() => undefined);
   }
 }
 

@@ -78,4 +78,23 @@ describe('TemplateRenderer', () => {
   it('leaves a missing value empty', async () => {
     assert.deepEqual(await renderer.render({ subject: 'a {{ missing }}', text: '[{{ missing }}]' }, {}), { subject: 'a', text: '[]' });
   });
+
+  it('counts what is captured as memory', async () => {
+    const doubling = '{% for i in (1..30) %}{% capture s %}{{ s }}{{ s }}0123456789{% endcapture %}{% endfor %}';
+    await refused(renderer.render({ ...words, text: doubling }, {}), /memory/);
+    const { text } = await renderer.render({ ...words, text: '{% capture s %}{{ name }}!{% endcapture %}{{ s }}{{ s }}' }, { name: 'Ada' });
+    assert.equal(text, 'Ada!Ada!');
+  });
+
+  it('writes nothing that a database or a mail cannot keep', async () => {
+    const { text } = await renderer.render({ ...words, text: "a{{ '%00' | url_decode }}b" }, {});
+    assert.equal(text, 'a b');
+  });
+
+  it('keeps its reasons short, however long the template', async () => {
+    await assert.rejects(
+      renderer.render({ ...words, text: `{{ ${'x'.repeat(50_000)} | nothing: ` }, {}),
+      (error: Error) => error.message.length <= 500,
+    );
+  });
 });

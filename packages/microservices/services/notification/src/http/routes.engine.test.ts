@@ -131,6 +131,22 @@ describe('POST /api/notifications', () => {
     problem(await call('POST', '/api/notifications', { token: ADMIN, body: words, headers }), 415, 'MEDIA_TYPE_UNSUPPORTED');
   });
 
+  it('answers 503 while the queue is away; the request again is the same message, and it is delivered once', async () => {
+    const body = { ...words, key: 'while-away' };
+    const other = await startNotification(db, { url: 'smtp://127.0.0.1:9', hasSink: true });
+    try {
+      await other.queue.stop();
+      problem(await call('POST', '/api/notifications', { token: SERVICE, body, of: other }), 503, 'QUEUE_NOT_RUNNING');
+    } finally {
+      await other.stop();
+    }
+    const before = smtp.contents.length;
+    const { body: accepted, status } = await call('POST', '/api/notifications', { token: SERVICE, body });
+    assert.equal(status, 202);
+    await waitFor(async () => (await call('GET', `/api/notifications/${String(accepted['id'])}`, { token: ADMIN })).body['state'] === 'sent');
+    assert.equal(smtp.contents.length, before + 1);
+  });
+
   it('knows no unknown notification', async () => {
     problem(await call('GET', `/api/notifications/${NOBODY}`, { token: ADMIN }), 404, 'NOTIFICATION_NOT_FOUND');
     problem(await call('GET', '/api/notifications/what', { token: ADMIN }), 400, 'VALIDATION_FAILED');

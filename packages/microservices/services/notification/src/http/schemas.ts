@@ -9,7 +9,7 @@ const BodyText = Type.String({ minLength: 1, maxLength: 100_000 });
 export const TemplateDataSchema = Type.Record(
   Type.String({ pattern: '^[a-zA-Z][a-zA-Z0-9_]{0,63}$' }),
   Type.Union([Type.String({ maxLength: 10_000 }), Type.Number(), Type.Boolean()]),
-  { maxProperties: 100 },
+  { maxProperties: 100, additionalProperties: false },
 );
 
 export const TemplateBodySchema = Type.Object(

@@ -1,5 +1,5 @@
 import { simpleParser, type AddressObject } from 'mailparser';
-import { SMTPServer } from 'smtp-server';
+import { SMTPServer, type SMTPServerSession } from 'smtp-server';
 import type { Lifecycle, Logger } from '@noa/core';
 import type { SinkStore } from '../store/SinkStore.ts';
 
@@ -8,7 +8,6 @@ const CLIENTS_MAX = 20;
 const RECIPIENTS_MAX = 100;
 /** How long a stop waits for clients that stay. */
 const CLOSE_MS = 1_000;
-const TOO_LARGE = Symbol('too large');
 
 /**
  * A real SMTP server on loopback that keeps what it gets instead of passing it on. A mail is acknowledged after its row
@@ -17,10 +16,14 @@ const TOO_LARGE = Symbol('too large');
 export class MailSink implements Lifecycle {
   readonly #server: SMTPServer;
   readonly #port: number;
+  readonly #store: SinkStore;
+  readonly #logger: Logger;
   #actualPort = 0;
 
   constructor(options: { store: SinkStore; port: number; logger: Logger }) {
     const { store, logger } = options;
+    this.#store = store;
+    this.#logger = logger;
     this.#port = options.port;
     this.#server = new SMTPServer({
       authOptional: true,
@@ -31,30 +34,7 @@ export class MailSink implements Lifecycle {
       closeTimeout: CLOSE_MS,
       banner: 'Noa mail sink',
       onRcptTo: (_address, session, done) => done(session.envelope.rcptTo.length < RECIPIENTS_MAX ? null : refusal(452, 'too many recipients')),
-      onData: (stream, session, done) => {
-        const recipients = session.envelope.rcptTo.map((recipient) => recipient.address.toLowerCase());
-        const sender = session.envelope.mailFrom === false ? '' : session.envelope.mailFrom.address;
-        readAll(stream)
-          .then((content) => simpleParser(content))
-          .then((mail) =>
-            store.add({
-              ...(mail.messageId === undefined ? {} : { messageId: mail.messageId }),
-              sender: addressText(mail.from) || sender,
-              recipients,
-              subject: clean(mail.subject ?? ''),
-              text: clean(mail.text ?? ''),
-              ...(typeof mail.html === 'string' ? { html: clean(mail.html) } : {}),
-            }),
-          )
-          .then(
-            () => done(),
-            (error: unknown) => {
-              if (error === TOO_LARGE) return done(refusal(552, 'the mail is larger than the sink takes'));
-              logger.warn({ err: error }, 'a mail could not be kept; the client is asked to try again');
-              done(refusal(451, 'try again later'));
-            },
-          );
-      },
+      onData: (stream, session, done) => void this.#answer(stream, session, done),
     });
     this.#server.on('error', (error) => logger.warn({ err: error }, 'the mail sink had a connection error'));
   }
@@ -79,10 +59,35 @@ export class MailSink implements Lifecycle {
   stop(): Promise<void> {
     return new Promise((resolve) => this.#server.close(() => resolve()));
   }
+  async #answer(stream: AsyncIterable<Buffer>, session: SMTPServerSession, done: (error?: Error) => void): Promise<void> {
+    done(await this.#take(stream, session));
+  }
+
+  /** @returns what to answer instead of OK, once the mail is kept or not. */
+  async #take(stream: AsyncIterable<Buffer>, session: SMTPServerSession): Promise<Error | undefined> {
+    try {
+      const content = await readAll(stream);
+      if (content === undefined) return refusal(552, 'the mail is larger than the sink takes');
+      const mail = await simpleParser(content);
+      const { mailFrom, rcptTo } = session.envelope;
+      await this.#store.add({
+        ...(mail.messageId === undefined ? {} : { messageId: mail.messageId }),
+        sender: addressText(mail.from) || (mailFrom === false ? '' : mailFrom.address),
+        recipients: rcptTo.map((recipient) => recipient.address.toLowerCase()),
+        subject: clean(mail.subject ?? ''),
+        text: clean(mail.text ?? ''),
+        ...(typeof mail.html === 'string' ? { html: clean(mail.html) } : {}),
+      });
+      return undefined;
+    } catch (error) {
+      this.#logger.warn({ err: error }, 'a mail could not be kept; the client is asked to try again');
+      return refusal(451, 'try again later');
+    }
+  }
 }
 
-/** The whole mail; one that is too large is read to its end, so that the client hears the answer, and not kept. */
-async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+/** The whole mail; undefined for one that is too large, which is read to its end so that the client hears the answer. */
+async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of stream) {
@@ -90,8 +95,7 @@ async function readAll(stream: AsyncIterable<Buffer>): Promise<Buffer> {
     if (bytes <= MAIL_BYTES_MAX) chunks.push(chunk);
     else chunks.length = 0;
   }
-  if (bytes > MAIL_BYTES_MAX) throw TOO_LARGE;
-  return Buffer.concat(chunks);
+  return bytes > MAIL_BYTES_MAX ? undefined : Buffer.concat(chunks);
 }
 
 function refusal(responseCode: number, message: string): Error {

@@ -1,7 +1,7 @@
 import { after, before, describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import type { User } from '@noa/contracts';
-import { systemRandom, uuidv7 } from '@noa/core';
+import { NoaError, systemRandom, uuidv7 } from '@noa/core';
 import { PUBLIC_URL, startUsers, tokenOf } from '../testing/startUsers.ts';
 import { userRoutes } from './gatewayRoutes.ts';
 
@@ -75,6 +75,38 @@ describe('every route', () => {
         .map((method) => `${method.toUpperCase()} ${path}`),
     );
     assert.deepEqual(served.toSorted(), [...paths].toSorted());
+  });
+});
+
+describe('a shard that is away', () => {
+  it('is 503 for its users, worth another try', async () => {
+    const { user, token, url } = await somebody();
+    const { shardId } = started.router.locate(user.id);
+    const { database } = started.databases[Number(shardId.slice('shard-'.length))]!;
+    const transaction = database.transaction;
+    const query = database.query;
+    const away = (): Promise<never> => Promise.reject(new NoaError('DATABASE_UNAVAILABLE', { message: 'away', httpStatus: 503, retryable: true }));
+    Object.assign(database, { transaction: away, query: away });
+    try {
+      const routes: [Method, string, unknown?][] = [
+        ['GET', url],
+        ['GET', '/api/users/me'],
+        ['PATCH', url, { locale: 'de' }],
+        ['PATCH', '/api/users/me', { locale: 'de' }],
+        ['DELETE', url],
+        ['GET', '/api/users'],
+        ['POST', `${url}/restore`],
+        ['POST', '/api/users', { id: user.id, email: user.email, displayName: 'Ada' }],
+      ];
+      for (const [method, path, body] of routes) {
+        const answer = await call(method, path, { token: path.endsWith('/me') ? token : ADMIN, body });
+        assert.equal(answer.status, 503, `${method} ${path}`);
+        assert.deepEqual([answer.body['retryable'], answer.headers['retry-after']], [true, '1']);
+      }
+    } finally {
+      Object.assign(database, { transaction, query });
+    }
+    assert.equal((await call('GET', url, { token })).status, 200);
   });
 });
 

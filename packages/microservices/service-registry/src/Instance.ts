@@ -21,3 +21,8 @@ export interface Instance {
   /** Gateway rules that this instance asks for. */
   readonly routes: readonly RouteDeclaration[];
 }
+
+/** Whether an instance of this status gets requests. */
+export function mayServe({ status }: Instance): boolean {
+  return status !== InstanceStatus.Maintenance && status !== InstanceStatus.Critical;
+}

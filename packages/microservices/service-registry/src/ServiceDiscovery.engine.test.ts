@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { createMetrics, silentLogger as logger, systemClock as clock, systemRandom as random } from '@noa/core';
 import { createTestDatabase, TCPFaultProxy, waitFor } from '@noa/testing';
@@ -13,6 +16,7 @@ const SOON = { timeoutMs: 5_000 };
 
 /** A watcher that reaches PostgreSQL through a proxy, and a provider with a line of its own. */
 async function setup(t: TestContext, options: { leaseMs?: number } = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'noa-discovery-'));
   const db = await createTestDatabase({ name: 'discovery' });
   const direct = new PostgresProvider({ url: db.url, clock, logger });
   await direct.start();
@@ -23,16 +27,19 @@ async function setup(t: TestContext, options: { leaseMs?: number } = {}) {
   url.host = `${address.host}:${address.port}`;
   const proxied = new PostgresProvider({ url: url.href, clock, logger });
   await proxied.start();
-  const discovery = new ServiceDiscovery({ provider: proxied, clock, random, logger, metrics: createMetrics() });
+  const makeDiscovery = () =>
+    new ServiceDiscovery({ provider: proxied, clock, random, logger, metrics: createMetrics(), cachePath: join(folder, 'registry.json') });
+  const discovery = makeDiscovery();
   const registry = new ServiceRegistry({ provider: proxied, clock, random, logger, ...options });
   t.after(async () => {
     await discovery.stop();
     proxy.restore();
     for (const part of [registry, proxied, proxy, direct]) await part.stop();
     await db.drop();
+    await rm(folder, { recursive: true });
   });
   const ids = (): string[] => discovery.instances('user').map(({ id }) => id);
-  return { direct, proxy, discovery, registry, ids, database: db.database };
+  return { direct, proxy, discovery, makeDiscovery, registry, ids, database: db.database };
 }
 
 test('a registration, a status and a leaving are seen by others within a second', async (t) => {
@@ -74,6 +81,41 @@ test('a process starts while the registry is cut off and finds the instances whe
   assert.deepEqual(ids(), []);
   proxy.restore();
   await waitFor(() => ids().length === 1, SOON);
+});
+
+test('a process that restarts while the registry is cut off has the list of before, and the changes when it is back', async (t) => {
+  const { direct, proxy, discovery, makeDiscovery } = await setup(t);
+  for (const id of ['user-1', 'user-2', 'user-3']) await direct.register(sampleInstance(id), { leaseMs: LEASE_MS });
+  await discovery.start();
+  await discovery.stop();
+  proxy.cut();
+  await direct.deregister('user-1');
+  const restarted = makeDiscovery();
+  t.after(() => restarted.stop());
+  await restarted.start();
+  const ids = (): string =>
+    restarted
+      .instances('user')
+      .map(({ id }) => id)
+      .join();
+  assert.equal(ids(), 'user-1,user-2,user-3');
+  proxy.restore();
+  await waitFor(() => ids() === 'user-2,user-3', SOON);
+});
+
+test('an outage that outlasts the leases drops nobody: all are kept until they have registered again', async (t) => {
+  const { direct, proxy, discovery, registry, ids } = await setup(t, { leaseMs: 600 });
+  await registry.announce(sampleInstance('user-1'));
+  await discovery.start();
+  const heard: string[][] = [];
+  discovery.onChange((_, instances) => heard.push(instances.map(({ id }) => id)));
+  proxy.cut();
+  await waitFor(async () => (await direct.list()).instances.length === 0);
+  await waitFor(() => discovery.staleMs > 1_500);
+  proxy.restore();
+  await waitFor(async () => (await direct.list()).instances.length === 1 && discovery.staleMs < 1_000, SOON);
+  assert.deepEqual(ids(), ['user-1']);
+  assert.deepEqual(heard, [['user-1']], 'somebody heard of it');
 });
 
 test('an instance whose lease ran out while it was cut off is registered again soon after', async (t) => {

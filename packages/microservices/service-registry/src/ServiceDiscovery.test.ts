@@ -166,7 +166,8 @@ test('those that come back within 30 s were never missed, and the next loss is s
 for (const [name, before, after] of [
   ['less than half of a fleet', fleet(5), fleet(3)],
   ['all of a fleet that is replaced by another', fleet(4), fleet(4, 'next')],
-  ['all of three instances', fleet(3), []],
+  ['two of three instances', fleet(3), fleet(1)],
+  ['the only instance', fleet(1), []],
 ] as const) {
   test(`${name} may go at once`, async (t) => {
     const { provider, discovery, clock, ids } = setup(t);
@@ -180,6 +181,37 @@ for (const [name, before, after] of [
     );
   });
 }
+
+test('a lone instance whose lease ran out while the registry was away stays until it has had the time to register again', async (t) => {
+  const { provider, discovery, clock, changes, ids } = setup(t);
+  provider.set([...fleet(1), ...fleet(1, 'auth', { service: 'auth' })]);
+  await discovery.start();
+  provider.isDown = true;
+  await clock.advance(20_000);
+  provider.isDown = false;
+  provider.set(fleet(1, 'auth', { service: 'auth' }));
+  await clock.advance(5_000);
+  provider.set([...fleet(1), ...fleet(1, 'auth', { service: 'auth' })]);
+  await clock.advance(30_000);
+  assert.equal(changes.length, 2, 'somebody heard of it');
+  provider.set(fleet(1, 'auth', { service: 'auth' }));
+  await clock.advance(1_000);
+  assert.deepEqual(ids(), [], 'without an outage the registry is believed');
+});
+
+test('a lone instance that does not come back after an outage is given up', async (t) => {
+  const { provider, discovery, clock, ids } = setup(t);
+  provider.set(fleet(1));
+  await discovery.start();
+  provider.isDown = true;
+  await clock.advance(5_000);
+  provider.isDown = false;
+  provider.set([]);
+  await clock.advance(14_000);
+  assert.deepEqual(ids(), ['user-0']);
+  await clock.advance(3_000);
+  assert.deepEqual(ids(), []);
+});
 
 test('starts from the list on disk while the registry is away', async (t) => {
   const cachePath = await cacheFile(t);

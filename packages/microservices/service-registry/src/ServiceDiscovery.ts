@@ -1,6 +1,7 @@
 import { describeError, Repeater, type Clock, type Lifecycle, type Logger, type Metrics, type Random, type Stoppable } from '@noa/core';
-import { InstanceStatus, type Instance } from './Instance.ts';
+import { mayServe, type Instance } from './Instance.ts';
 import { InstanceCache } from './InstanceCache.ts';
+import { LossGuard } from './LossGuard.ts';
 import type { RegistryProvider } from './providers/RegistryProvider.ts';
 
 export interface ServiceDiscoveryOptions {
@@ -17,14 +18,8 @@ export type InstancesListener = (service: string, instances: readonly Instance[]
 
 /** Hints may be lost: look at least this often. Also the bound of how late an expired lease is noticed. */
 const REFRESH_MS = 1_000;
-/**
- * When at least this share of all known instances is gone and not replaced, and there were this many, the registry is
- * suspected before the fleet (Eureka's self-preservation, Envoy's panic threshold). Believed when it says so this long;
- * newcomers and changes of those that stay are taken meanwhile.
- */
-const MASS_DEATH_RATIO = 0.5;
-const MASS_DEATH_MIN = 4;
-const MASS_DEATH_HOLD_MS = 30_000;
+/** After an outage instances need this long to register again: a default lease, and the longest pause between their tries. */
+const OUTAGE_GRACE_MS = 15_000;
 
 /**
  * What this process knows of all services, in memory and synchronous. Fail static: while the registry is gone the last
@@ -39,7 +34,8 @@ export class ServiceDiscovery implements Lifecycle {
   #watch: Stoppable | undefined;
   #signature = '';
   #lastReadMs: number;
-  #suspectedSinceMs: number | undefined;
+  readonly #guard = new LossGuard();
+  #outageEndedMs = -Infinity;
   #isFailing = false;
 
   constructor(options: ServiceDiscoveryOptions) {
@@ -99,7 +95,10 @@ export class ServiceDiscovery implements Lifecycle {
     const { provider, clock, logger } = this.#options;
     const { instances } = await provider.list();
     this.#lastReadMs = clock.monotonicMs();
-    if (this.#isFailing) logger.info({}, 'the registry answers again');
+    if (this.#isFailing) {
+      this.#outageEndedMs = this.#lastReadMs;
+      logger.info({}, 'the registry answers again');
+    }
     this.#isFailing = false;
     const believed = this.#withSuspects(instances);
     const signature = JSON.stringify(believed);
@@ -111,28 +110,20 @@ export class ServiceDiscovery implements Lifecycle {
       .catch((error: unknown) => logger.warn({ reason: describeError(error) }, 'the list of instances could not be cached'));
   }
 
-  /** The registry's list, and while a sudden loss of most instances is taken for the registry's fault, the lost ones too. */
+  /** The registry's list, and while a sudden loss of many instances is taken for the registry's fault, the lost ones too. */
   #withSuspects(next: readonly Instance[]): readonly Instance[] {
-    const { clock, logger, metrics } = this.#options;
+    const { logger, metrics } = this.#options;
+    const nowMs = this.#lastReadMs;
     const known = [...this.#byService.values()].flat();
-    const listed = new Set(next.map((instance) => instance.id));
-    const lost = known.filter((instance) => !listed.has(instance.id));
-    const knownIds = new Set(known.map((instance) => instance.id));
-    const newcomers = next.filter((instance) => mayServe(instance) && !knownIds.has(instance.id)).length;
-    if (known.length < MASS_DEATH_MIN || lost.length - newcomers < known.length * MASS_DEATH_RATIO) {
-      this.#suspectedSinceMs = undefined;
-      return next;
-    }
-    if (this.#suspectedSinceMs === undefined) {
-      this.#suspectedSinceMs = clock.monotonicMs();
-      metrics.counter('registry_mass_death_total', 'Times most instances vanished at once and the last list was kept').add();
+    const { kept, begun } = this.#guard.judge({ known, next, nowMs, isAfterOutage: nowMs - this.#outageEndedMs < OUTAGE_GRACE_MS });
+    if (begun.length > 0) {
+      metrics.counter('registry_mass_death_total', 'Times many instances vanished at once and the last list was kept').add();
       logger.warn(
-        { known: known.length, lost: lost.length },
-        'most instances vanished at once; keeping the last list and relying on passive ejection',
+        { services: begun, known: known.length, kept: kept.length },
+        'many instances vanished at once; keeping them on the list and relying on passive ejection',
       );
     }
-    if (clock.monotonicMs() - this.#suspectedSinceMs >= MASS_DEATH_HOLD_MS) return next;
-    return [...next, ...lost].toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    return kept.length === 0 ? next : [...next, ...kept].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   #publish(instances: readonly Instance[]): void {
@@ -166,8 +157,4 @@ export class ServiceDiscovery implements Lifecycle {
     if (!this.#isFailing) this.#options.logger.warn({ reason: describeError(error) }, 'the registry does not answer; keeping the last list');
     this.#isFailing = true;
   }
-}
-
-function mayServe({ status }: Instance): boolean {
-  return status !== InstanceStatus.Maintenance && status !== InstanceStatus.Critical;
 }

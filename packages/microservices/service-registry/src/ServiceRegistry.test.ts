@@ -75,10 +75,29 @@ test('a stop takes the instance out, once, and nothing brings it back', async ()
   const telling = announced.setStatus(InstanceStatus.Warning);
   await Promise.all([announced.stop(), announced.stop(), telling]);
   await announced.setStatus(InstanceStatus.Passing);
-  await clock.advance(60_000);
   assert.deepEqual(await listed(), []);
+  await clock.advance(60_000);
+  assert.equal(count('register'), 1);
   assert.equal(count('deregister'), 1);
   assert.equal(clock.pendingTimers, 0);
+});
+
+test('a deregistration waits for a registration that is still on its way', async () => {
+  const { provider, registry, listed } = setup();
+  const announced = await registry.announce(sampleInstance('user-1'));
+  provider.set([]);
+  const gate = Promise.withResolvers<void>();
+  const register = provider.register.bind(provider);
+  provider.register = async (...args) => {
+    await gate.promise;
+    await register(...args);
+  };
+  const telling = announced.setStatus(InstanceStatus.Warning);
+  const stopping = announced.stop();
+  await new Promise((resolve) => setImmediate(resolve));
+  gate.resolve();
+  await Promise.all([telling, stopping]);
+  assert.deepEqual(await listed(), []);
 });
 
 test('the stop of the registry takes every instance out, one that is just being announced too', async () => {

@@ -12,7 +12,8 @@ export async function createUser(host: ServiceHost): Promise<void> {
   const { control, clock, random, logger, metrics, settings, stops } = host;
   const shards = await host.shards({ name: 'users', keyType: 'uuid' });
   const directory = new Directory({ control, kind: 'email', clock });
-  await Promise.all([directory.migrate(), shards.migrate(USER_SCHEMA, userMigrations)]);
+  // A shard that is away at the start is migrated before its first use: its users wait, the others do not.
+  await Promise.all([directory.migrate(), shards.migrate(USER_SCHEMA, userMigrations, { unreachable: 'postpone' })]);
   host.addReadiness('shards', async () => {
     // One shard that is away fails its own users with 503; only without any is there nothing to serve.
     const health = await shards.checkHealth();

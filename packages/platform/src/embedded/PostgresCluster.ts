@@ -119,12 +119,12 @@ export class PostgresCluster implements Lifecycle {
     if (owner.kind !== 'server') return false;
     const found = { pid: owner.file.pid, startTicks: owner.startTicks };
     if (owner.file.port === port && (await this.#isOurs(found))) {
-      logger.info({ cluster: id, pid: found.pid }, 'adopted the PostgreSQL that a killed supervisor had left running');
+      logger.info({ cluster: id, serverPid: found.pid }, 'adopted the PostgreSQL that a killed supervisor had left running');
       this.#serving(found);
       this.#watch(found);
       return true;
     }
-    logger.warn({ cluster: id, pid: found.pid }, 'stopping a leftover PostgreSQL that cannot be adopted');
+    logger.warn({ cluster: id, serverPid: found.pid }, 'stopping a leftover PostgreSQL that cannot be adopted');
     await stopServer(found, clock);
     return false;
   }
@@ -188,7 +188,7 @@ export class PostgresCluster implements Lifecycle {
     const { clock, logger, id } = this.#options;
     this.#process = undefined;
     if (clock.monotonicMs() - this.#servingSinceMs >= SOUND_MS) this.#failures = 0;
-    logger.error({ cluster: id, pid: server.pid }, 'PostgreSQL ended unasked; restarting it');
+    logger.error({ cluster: id, serverPid: server.pid }, 'PostgreSQL ended unasked; restarting it');
     this.#restartLater();
   }
 
@@ -200,7 +200,7 @@ export class PostgresCluster implements Lifecycle {
     this.#timer = clock.schedule(pauseMs, () => {
       this.#launch().then(
         () => {
-          logger.info({ cluster: id, pid: this.pid }, 'PostgreSQL is serving again');
+          logger.info({ cluster: id, serverPid: this.pid }, 'PostgreSQL is serving again');
           this.#options.onRestart?.();
         },
         (error: unknown) => {

@@ -3,6 +3,8 @@ import type { Instance } from '@noa/service-registry';
 
 /** Connections to one instance from one process. */
 const CONNECTIONS_MAX = 32;
+/** Calls that may wait for one of them; the next one goes elsewhere. */
+const WAITING_MAX = 256;
 /** Below the servers' keep-alive of 20 s: the client is the one that closes first. */
 const IDLE_MS = 4_000;
 const CONNECT_MS = 2_000;
@@ -19,6 +21,12 @@ export class InstancePools {
       this.#pools.set(origin, pool);
     }
     return pool;
+  }
+
+  /** Whether so many calls wait for a connection to `instance` that another would only add to them. */
+  isFull(instance: Instance): boolean {
+    const pool = this.#pools.get(originOf(instance));
+    return pool !== undefined && pool.stats.size >= CONNECTIONS_MAX + WAITING_MAX;
   }
 
   /** Closes pools that none of `instances` uses. */

@@ -152,14 +152,14 @@ export class ServiceClient implements Stoppable {
     }
   }
 
-  /** An instance whose breaker lets a call through. */
+  /** An instance that has room and whose breaker lets a call through. */
   #acquire(tried: ReadonlySet<string>): UpstreamLease | undefined {
     const { upstreams } = this.#options;
     const refused = new Set(tried);
     for (;;) {
       const lease = upstreams.acquire({ exclude: refused });
       if (lease === undefined) return undefined;
-      if (this.#breakerOf(lease.instance).allow()) return lease;
+      if (!this.#pools.isFull(lease.instance) && this.#breakerOf(lease.instance).allow()) return lease;
       refused.add(lease.instance.id);
       lease.cancel();
     }

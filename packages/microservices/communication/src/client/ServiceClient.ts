@@ -55,6 +55,9 @@ const ATTEMPTS_MAX = 3;
 const BACKOFF = { baseMs: 50, capMs: 1_000 };
 /** A server that asks for a longer pause is not asked again inside a call. */
 const RETRY_AFTER_MS_MAX = 2_000;
+/** A time-out speaks against an instance that had this long, or this share of `timeoutMs`; a caller in a hurry proves nothing. */
+const FAIR_MS = 1_000;
+const FAIR_SHARE = 0.9;
 const ANSWER_BYTES_MAX = 10 * 1_048_576;
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
 
@@ -125,10 +128,15 @@ export class ServiceClient implements Stoppable {
     const isEveryoneTried = tried.size >= this.#options.upstreams.size;
     const breaker = this.#breakerOf(lease.instance);
     const startedMs = clock.monotonicMs();
-    const finish = (ok: boolean): void => {
+    const finish = (ok: boolean | undefined): void => {
+      if (ok === undefined) {
+        breaker.forget(startedMs);
+        return lease.cancel();
+      }
       breaker.record(ok, startedMs);
       lease.release({ ok, latencyMs: clock.monotonicMs() - startedMs });
     };
+    const fairMs = Math.min((message.request.timeoutMs ?? TIMEOUT_MS_DEFAULT) * FAIR_SHARE, FAIR_MS);
     const late = new AbortController();
     const timer = clock.schedule(deadline.remainingMs(), () => late.abort());
     try {
@@ -141,7 +149,7 @@ export class ServiceClient implements Stoppable {
       const isLate = late.signal.aborted || deadline.isExpired;
       // An answer that is not what we expect is still an answer: the instance is there.
       const isAnswer = !isLate && isNoaError(error);
-      finish(isAnswer);
+      finish(isLate && clock.monotonicMs() - startedMs < fairMs ? undefined : isAnswer);
       this.#count(isLate ? 'deadline' : 'failed');
       logger.debug({ err: error, service, instance: lease.instance.id }, 'a call failed');
       if (isLate)

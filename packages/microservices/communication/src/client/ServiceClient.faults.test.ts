@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { Deadline, runWithContext, systemClock } from '@noa/core';
+import { waitFor } from '@noa/testing';
+import { answerJSON, answerProblem, ServiceBed, type InstanceHandler } from '../testkit/ServiceBed.ts';
+
+const hello: InstanceHandler = ({ at }, response) => answerJSON(response, 200, { at });
+const silent: InstanceHandler = () => undefined;
+const busy: InstanceHandler = (_, response) => answerProblem(response, 503, { code: 'OVERLOADED', retryable: true });
+
+async function setup(t: TestContext, handlers: readonly InstanceHandler[]): Promise<ServiceBed> {
+  const bed = await ServiceBed.start(handlers);
+  t.after(() => bed.stop());
+  return bed;
+}
+
+test('a GET whose instance is killed while it works is answered by another', async (t) => {
+  const bed = await setup(t, [silent, hello]);
+  const call = bed.client.request<{ at: number }>({ method: 'GET', path: '/' });
+  await waitFor(() => bed.countAt(0) === 1);
+  await bed.kill(0);
+  assert.equal((await call).body.at, 1);
+});
+
+test('a POST whose instance is killed while it works is SERVICE_UNAVAILABLE and goes to nobody else', async (t) => {
+  const bed = await setup(t, [silent, hello]);
+  const call = assert.rejects(bed.client.request({ method: 'POST', path: '/', body: {} }), { code: 'SERVICE_UNAVAILABLE', httpStatus: 503 });
+  await waitFor(() => bed.countAt(0) === 1);
+  await bed.kill(0);
+  await call;
+  assert.equal(bed.requests.length, 1);
+});
+
+test('a service that fails wholly gets less load than there are calls: the breakers close its doors', async (t) => {
+  const bed = await setup(t, [busy, busy, busy]);
+  const calls = 100;
+  for (let index = 0; index < calls; index += 1) {
+    await assert.rejects(bed.client.request({ method: 'GET', path: '/', timeoutMs: 300 }));
+  }
+  for (const at of [0, 1, 2]) assert.equal(bed.countAt(at), 5);
+});
+
+test('a caller that had no time left proves nothing against an instance; one that waited its full time does', async (t) => {
+  const bed = await setup(t, [silent]);
+  const trace = { traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), isSampled: true };
+  const hurried = (): Promise<unknown> =>
+    runWithContext({ requestId: 'r', trace, deadline: Deadline.after(systemClock, 20) }, () => bed.client.request({ method: 'GET', path: '/' }));
+  for (let index = 0; index < 6; index += 1) await assert.rejects(hurried(), { code: 'DEADLINE_EXCEEDED' });
+  assert.equal(bed.upstreams.report()[0]!.consecutiveFailures, 0);
+  const before = bed.requests.length;
+  await assert.rejects(bed.client.request({ method: 'GET', path: '/', timeoutMs: 60 }), { code: 'DEADLINE_EXCEEDED' });
+  assert.equal(bed.upstreams.report()[0]!.consecutiveFailures, 1);
+  assert.equal(bed.requests.length, before + 1);
+});
+
+test('calls that wait for a connection are bounded per instance: the next one goes elsewhere, or is refused', async (t) => {
+  const bed = await setup(t, [silent, silent]);
+  const perInstance = 32 + 256;
+  const waiting = Array.from({ length: 2 * perInstance }, () => bed.client.request({ method: 'POST', path: '/', timeoutMs: 60_000 }));
+  const ended = Promise.allSettled(waiting);
+  await waitFor(() => bed.requests.length === 64);
+  assert.deepEqual(
+    bed.upstreams.report().map(({ inFlight }) => inFlight),
+    [perInstance, perInstance],
+  );
+  await assert.rejects(bed.client.request({ method: 'POST', path: '/' }), { code: 'SERVICE_UNAVAILABLE', retryable: true });
+  assert.equal(bed.requests.length, 64);
+  await bed.client.stop();
+  await ended;
+});

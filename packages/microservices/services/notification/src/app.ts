@@ -32,6 +32,7 @@ export async function createNotification(host: ServiceHost<NotificationConfig>):
     sender,
     queue,
     attemptsMax: config.attemptsMax,
+    retentionDays: config.retentionDays,
     clock,
     random,
     logger,

@@ -32,6 +32,13 @@ export const notificationFields = {
     default: 8,
     about: 'Tries per mail before it counts as failed.',
   },
+  retentionDays: {
+    path: 'notification.retentionDays',
+    env: ['NOA_NOTIFICATION_RETENTION_DAYS'],
+    schema: Type.Integer({ minimum: 1, maximum: 3_650 }),
+    default: 90,
+    about: 'Days that a message is kept after its end; for so long its key is known.',
+  },
 } as const;
 
 export type NotificationConfig = ConfigOf<typeof notificationFields>;

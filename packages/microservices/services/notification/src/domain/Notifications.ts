@@ -23,6 +23,8 @@ export interface NotificationsOptions {
   readonly sender: MailSender;
   readonly queue: QueueManager;
   readonly attemptsMax: number;
+  /** Messages that are over are forgotten after so many days. */
+  readonly retentionDays: number;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -118,9 +120,10 @@ export class Notifications implements Lifecycle {
     throw new NoaError('SERVICE_UNAVAILABLE', { message: 'The mail server could not take the mail', retryable: true, httpStatus: 503 });
   }
 
-  /** Wakes workers for messages that nobody works on, and ends tries whose sender died. */
+  /** Wakes workers for messages that nobody works on, ends tries whose sender died, forgets what is old. */
   async sweep(): Promise<void> {
-    const { messages } = this.#options;
+    const { messages, retentionDays } = this.#options;
+    await messages.purge(retentionDays, BATCH_MAX);
     await messages.expire(BATCH_MAX);
     for (const { id, wake } of await messages.wakeWaiting(BATCH_MAX)) await this.#enqueue(id, wake);
   }

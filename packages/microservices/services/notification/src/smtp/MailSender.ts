@@ -1,6 +1,7 @@
 import { PassThrough, type Readable } from 'node:stream';
 import { createTransport, type Transporter } from 'nodemailer';
 import { describeError, type Clock, type Stoppable } from '@noa/core';
+import { parseSMTPURL } from './parseSMTPURL.ts';
 
 export interface OutgoingMail {
   readonly id: string;
@@ -50,18 +51,20 @@ export class MailSender implements Stoppable {
   readonly #handovers = new Map<string, Handover>();
   readonly #stopping = new AbortController();
 
-  /** @param options.url - `smtp://user:password@host:port` or `smtps://…`. */
+  /**
+   * @param options.url - `smtp://user:password@host:port` or `smtps://…`.
+   * @throws NoaError `CONFIG_INVALID`.
+   */
   constructor(options: { url: string; sender: string; clock: Clock }) {
-    const url = new URL(options.url);
+    const { host, port, isSecure, auth } = parseSMTPURL(options.url);
     this.#clock = options.clock;
-    const isSecure = url.protocol === 'smtps:';
     this.#sender = options.sender;
     this.#idDomain = /@([a-z0-9.-]+)>?\s*$/i.exec(options.sender)?.[1] ?? 'noa.localhost';
     this.#transport = createTransport({
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: Number(url.port === '' ? (isSecure ? 465 : 587) : url.port),
+      host,
+      port,
       secure: isSecure,
-      ...(url.username === '' ? {} : { auth: { user: decodeURIComponent(url.username), pass: decodeURIComponent(url.password) } }),
+      ...(auth === undefined ? {} : { auth }),
       connectionTimeout: CONNECT_MS,
       greetingTimeout: CONNECT_MS,
       socketTimeout: SOCKET_MS,

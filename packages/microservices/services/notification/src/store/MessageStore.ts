@@ -153,6 +153,17 @@ export class MessageStore {
       return rows.length;
     });
   }
+
+  /** Forgets messages, with their keys and timelines, that are over and were accepted more than `days` ago. @returns how many. */
+  async purge(days: number, limit: number): Promise<number> {
+    const { rowCount } = await this.#database.query(
+      `DELETE FROM notification.messages WHERE id IN
+         (SELECT id FROM notification.messages WHERE state IN ('sent', 'failed', 'uncertain') AND created_at < now() - make_interval(days => $1)
+          ORDER BY created_at LIMIT $2 FOR UPDATE SKIP LOCKED)`,
+      [days, limit],
+    );
+    return rowCount;
+  }
 }
 
 async function settle(tx: SQLExecutor, id: string, state: MessageState, detail?: string): Promise<void> {

@@ -68,4 +68,9 @@ export const notificationMigrations: readonly Migration[] = [
       CREATE INDEX messages_held ON messages (lease_until) WHERE state = 'sending';
       DROP INDEX messages_open;`,
   },
+  {
+    version: 3,
+    name: 'end of messages',
+    sql: `CREATE INDEX messages_over ON messages (created_at) WHERE state IN ('sent', 'failed', 'uncertain');`,
+  },
 ];

@@ -19,7 +19,16 @@ export async function setupNotification(db: TestDatabase, options: { url: string
   const sender = new MailSender({ url: options.url, sender: 'Noa <no-reply@noa.localhost>', clock: systemClock });
   const templates = new TemplateStore(db.database);
   const renderer = new TemplateRenderer();
-  const notifications = new Notifications({ messages, templates, renderer, sender, queue, attemptsMax: options.attemptsMax ?? 8, ...common });
+  const notifications = new Notifications({
+    messages,
+    templates,
+    renderer,
+    sender,
+    queue,
+    attemptsMax: options.attemptsMax ?? 8,
+    retentionDays: 90,
+    ...common,
+  });
   return {
     notifications,
     messages,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
 import { Deadline, runWithContext, systemClock } from '@noa/core';
 import { waitFor } from '@noa/testing';
+import { Type } from 'typebox';
 import { answerJSON, answerProblem, ServiceBed, type InstanceHandler } from '../testkit/ServiceBed.ts';
 
 const hello: InstanceHandler = ({ at }, response) => answerJSON(response, 200, { at });
@@ -67,4 +68,23 @@ test('calls that wait for a connection are bounded per instance: the next one go
   assert.equal(bed.requests.length, 64);
   await bed.client.stop();
   await ended;
+});
+
+test('an answer that is not of the expected schema is SERVICE_ANSWER_INVALID, 502, names the place only, and is not tried again', async (t) => {
+  const schema = Type.Object({ at: Type.Integer(), name: Type.String() });
+  const bed = await setup(t, [(_, response) => answerJSON(response, 200, { at: 'secret', name: 'n' })]);
+  await assert.rejects(bed.client.request({ method: 'GET', path: '/', schema }), (error: Error & { code?: string; httpStatus?: number }) => {
+    assert.deepEqual([error.code, error.httpStatus], ['SERVICE_ANSWER_INVALID', 502]);
+    assert.match(error.message, /at \/at/);
+    assert.doesNotMatch(error.message, /secret/);
+    return true;
+  });
+  assert.equal(bed.requests.length, 1);
+  assert.equal(bed.upstreams.report()[0]!.consecutiveFailures, 0);
+  await bed.client.request({ method: 'GET', path: '/', schema: Type.Object({ name: Type.Literal('n') }) });
+});
+
+test('a problem is no matter of the expected schema', async (t) => {
+  const bed = await setup(t, [(_, response) => answerProblem(response, 404, { code: 'USER_NOT_FOUND' })]);
+  await assert.rejects(bed.client.request({ method: 'GET', path: '/', schema: Type.Object({ id: Type.String() }) }), { code: 'USER_NOT_FOUND' });
 });

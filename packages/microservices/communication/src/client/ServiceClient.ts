@@ -17,6 +17,8 @@ import {
   type Stoppable,
 } from '@noa/core';
 import type { Instance, InstancesListener, UpstreamLease, UpstreamSet } from '@noa/service-registry';
+import type { TSchema } from 'typebox';
+import { AnswerCheck } from './AnswerCheck.ts';
 import { isUnsent } from './callFailure.ts';
 import { CircuitBreaker } from './CircuitBreaker.ts';
 import { InstancePools } from './InstancePools.ts';
@@ -48,6 +50,8 @@ export interface ServiceRequestOptions {
   readonly idempotencyKey?: string;
   /** Of the answer. Default 10 MiB. */
   readonly bytesMax?: number;
+  /** Of the answer's body; absent: the body is taken as it comes. Keep the object, it is compiled once. */
+  readonly schema?: TSchema;
 }
 
 const TIMEOUT_MS_DEFAULT = 10_000;
@@ -70,12 +74,14 @@ export class ServiceClient implements Stoppable {
   readonly #pools = new InstancePools();
   readonly #breakers = new Map<string, CircuitBreaker>();
   readonly #budget: RetryBudget;
+  readonly #answers: AnswerCheck;
   readonly #watch: Stoppable;
   #isStopped = false;
 
   constructor(options: ServiceClientOptions) {
     this.#options = options;
     this.#budget = new RetryBudget({ clock: options.clock });
+    this.#answers = new AnswerCheck(options.service);
     this.#watch = options.discovery.onChange((service, instances) => {
       if (service === options.service) this.#retain(instances);
     });
@@ -196,7 +202,10 @@ export class ServiceClient implements Stoppable {
       ...(body === undefined ? {} : { body }),
       signal,
     });
-    return readAnswer<T>(response, { service: this.#options.service, bytesMax: request.bytesMax ?? ANSWER_BYTES_MAX });
+    const { service, clock } = this.#options;
+    const answer = await readAnswer<T>(response, { service, bytesMax: request.bytesMax ?? ANSWER_BYTES_MAX, nowMs: clock.now() });
+    if (request.schema !== undefined && answer.error === undefined) this.#answers.check(request.schema, answer.body);
+    return answer;
   }
 
   #contextHeaders(): Record<string, string> {

@@ -28,12 +28,15 @@ interface ReceivedProblem {
 export const UNAVAILABLE_STATUSES: ReadonlySet<number> = new Set([502, 503, 504]);
 
 /** Reads an answer within a bound; an error status comes back as `error`, not thrown, since the caller may try again. */
-export async function readAnswer<T>(response: Dispatcher.ResponseData, options: { service: string; bytesMax: number }): Promise<ReceivedAnswer<T>> {
+export async function readAnswer<T>(
+  response: Dispatcher.ResponseData,
+  /** `nowMs`: wall time, for a `Retry-After` that is a date. */
+  options: { service: string; bytesMax: number; nowMs: number },
+): Promise<ReceivedAnswer<T>> {
   const { statusCode: status, headers } = response;
   const text = await readText(response, options);
   const value = text === '' ? undefined : parse(text);
-  const seconds = Number(headers['retry-after']);
-  const base = { status, headers, body: value as T, retryAfterMs: seconds > 0 && Number.isFinite(seconds) ? seconds * 1_000 : 0 };
+  const base = { status, headers, body: value as T, retryAfterMs: parseRetryAfter(headers['retry-after'], options.nowMs) };
   if (status < 400) {
     if (text !== '' && value === undefined) throw invalid(options.service, 'answered something that is not JSON');
     return base;
@@ -48,6 +51,14 @@ export async function readAnswer<T>(response: Dispatcher.ResponseData, options: 
     ...(Array.isArray(problem.errors) ? { violations: problem.errors as readonly Violation[] } : {}),
   });
   return { ...base, error };
+}
+
+/** Seconds or a date (RFC 9110, 10.2.3), as a pause in milliseconds; 0 for nothing, the past and nonsense. */
+export function parseRetryAfter(value: string | string[] | undefined, nowMs: number): number {
+  if (typeof value !== 'string') return 0;
+  if (/^\d+$/.test(value)) return Number(value) * 1_000;
+  const atMs = Date.parse(value);
+  return Number.isNaN(atMs) ? 0 : Math.max(atMs - nowMs, 0);
 }
 
 async function readText(response: Dispatcher.ResponseData, options: { service: string; bytesMax: number }): Promise<string> {

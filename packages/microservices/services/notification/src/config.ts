@@ -37,7 +37,7 @@ export const notificationFields = {
     env: ['NOA_NOTIFICATION_RETENTION_DAYS'],
     schema: Type.Integer({ minimum: 1, maximum: 3_650 }),
     default: 90,
-    about: 'Days that a message is kept after its end; for so long its key is known.',
+    about: 'Days that a message is kept once it is over, counted from its acceptance; for so long its key is known.',
   },
 } as const;
 

@@ -1,15 +1,14 @@
 import type { Command } from 'commander';
 import { systemClock } from '@noa/core';
 import { DataFolder } from '../data/DataFolder.ts';
-import { endProcess, isSameProcess } from '../data/processIdentity.ts';
+import { endProcess } from '../data/processIdentity.ts';
 import { readState, removeState } from '../data/SystemState.ts';
+import { stopLeftoverPostgres } from '../embedded/index.ts';
 import type { Console } from '../output/Console.ts';
 import { action, ExitCode, withCommonOptions, type CommonOptions } from './Command.ts';
 
 /** Longer than the slowest part's own limit (a service drains for at most 15 s). */
 const SUPERVISOR_STOP_MS = 40_000;
-/** PostgreSQL's fast shutdown writes a checkpoint; give it time before a kill. */
-const ENGINE_STOP_MS = 20_000;
 
 export function addDownCommand(program: Command): void {
   withCommonOptions(program.command('down'))
@@ -21,22 +20,16 @@ export function addDownCommand(program: Command): void {
 async function down(console: Console, options: CommonOptions): Promise<number> {
   const folder = new DataFolder(options.data);
   const state = await readState(folder);
-  if (state === undefined) {
-    console.line('nothing runs here');
-    console.json({ stopped: [] });
-    return ExitCode.Ok;
-  }
   const stopped: string[] = [];
   const clock = systemClock;
-  if (await endProcess(state.supervisor, { clock, signal: 'SIGTERM', graceMs: SUPERVISOR_STOP_MS })) stopped.push('supervisor');
+  if (state !== undefined && (await endProcess(state.supervisor, { clock, signal: 'SIGTERM', graceMs: SUPERVISOR_STOP_MS })))
+    stopped.push('supervisor');
   // Left over when the supervisor had been killed before.
-  for (const record of state.processes) {
+  for (const record of state?.processes ?? []) {
     if (await endProcess(record, { clock, signal: 'SIGTERM', graceMs: SUPERVISOR_STOP_MS })) stopped.push(record.name);
   }
-  for (const engine of state.engines) {
-    // SIGINT would be PostgreSQL's fast shutdown; SIGTERM waits for clients, of which none is left by now.
-    if (isSameProcess(engine) && (await endProcess(engine, { clock, signal: 'SIGTERM', graceMs: ENGINE_STOP_MS }))) stopped.push(engine.name);
-  }
+  // Found by their own lock files: a supervisor may have been killed before it wrote any state.
+  stopped.push(...(await stopLeftoverPostgres(folder.path, clock)));
   await removeState(folder);
   console.line(stopped.length === 0 ? 'nothing runs here' : `stopped ${stopped.join(', ')}`);
   console.json({ stopped });

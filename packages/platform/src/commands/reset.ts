@@ -1,10 +1,10 @@
 import { readdir, rm } from 'node:fs/promises';
 import { createInterface } from 'node:readline/promises';
 import type { Command } from 'commander';
-import { NoaError } from '@noa/core';
+import { NoaError, systemClock } from '@noa/core';
 import { DataFolder } from '../data/DataFolder.ts';
 import { readRunningState } from '../data/SystemState.ts';
-import { postgresFallbackHome } from '../embedded/index.ts';
+import { removeEmbeddedPostgres } from '../embedded/index.ts';
 import type { Console } from '../output/Console.ts';
 import { action, ExitCode, withCommonOptions, type CommonOptions } from './Command.ts';
 
@@ -33,11 +33,11 @@ async function reset(console: Console, options: ResetOptions): Promise<number> {
     console.json({ deleted: false });
     return ExitCode.Failed;
   }
+  // First: a server that outlived its supervisor must not go on in deleted folders.
+  await removeEmbeddedPostgres(folder.path, systemClock);
   const present = await readdir(folder.path).catch(() => []);
   const targets = present.filter((name) => OURS.includes(name) || /^registry-.*\.json$/.test(name));
   for (const name of targets) await rm(`${folder.path}/${name}`, { recursive: true, force: true });
-  // Where root's clusters are when the data folder is closed to the account that runs them.
-  await rm(postgresFallbackHome(folder.path), { recursive: true, force: true });
   console.line(`deleted ${targets.length === 0 ? 'nothing' : targets.join(', ')} in ${folder.path}`);
   console.json({ deleted: true, path: folder.path, targets });
   return ExitCode.Ok;

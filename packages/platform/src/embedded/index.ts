@@ -5,4 +5,3 @@ export { removeEmbeddedPostgres, stopLeftoverPostgres } from './leftovers.ts';
 export { startEmbeddedPostgres, type EmbeddedOptions, type EmbeddedPostgres } from './startEmbeddedPostgres.ts';
 export { startTestServer, type TestServer } from './testServer.ts';
 export { findUnprivilegedUser } from './unprivilegedUser.ts';
-export { postgresFallbackHome } from './prepareInstall.ts';

@@ -100,18 +100,20 @@ export class DiscoveredUpstreams implements Upstreams, Stoppable {
 
   #picked(name: string, service: ServiceUpstreams, lease: UpstreamLease, breaker: CircuitBreaker): PickedUpstream {
     const { id, host, port } = lease.instance;
+    // An answer to a request from before the breaker opened is no probe's.
+    const startedMs = this.#options.clock.monotonicMs();
     return {
       id,
       host,
       port,
       release: ({ ok, latencyMs }) => {
         if (ok === undefined) {
-          breaker.forget();
+          breaker.forget(startedMs);
           lease.cancel();
           return;
         }
         const before = breaker.state;
-        breaker.record(ok);
+        breaker.record(ok, startedMs);
         lease.release({ ok, latencyMs });
         if (breaker.state === before) return;
         this.#noteBreakers(name, service);

@@ -5,7 +5,8 @@ import { LogRecorder, SeededRandom, SimulatedClock } from '@noa/testing';
 import type { Instance } from './Instance.ts';
 import { sampleInstance } from './providers/RegistryProvider.conformance.ts';
 import type { InstancesListener } from './ServiceDiscovery.ts';
-import { UpstreamSet, type Outcome, type UpstreamReport } from './UpstreamSet.ts';
+import type { Outcome } from './balancing/HeldUpstream.ts';
+import { UpstreamSet, type UpstreamReport } from './UpstreamSet.ts';
 
 const FAILED: Outcome = { ok: false, latencyMs: 1 };
 const FINE: Outcome = { ok: true, latencyMs: 1 };
@@ -234,6 +235,36 @@ test('an instance that joins others starts slowly, the first ones do not', async
   await clock.advance(10_000);
   for (let index = 0; index < 22; index += 1) counts[set.acquire()!.instance.id]! += 1;
   assert.ok(Math.abs(counts['user-0']! - counts['user-1']!) <= 2, JSON.stringify(counts));
+});
+
+test('explains what each instance has coming: candidate, left out and for how long, in slow start', async () => {
+  const { clock, set, fail, update } = setup(fleet(3));
+  fail('user-1');
+  await clock.advance(4_000);
+  update(fleet(4));
+  await clock.advance(4_000);
+  const { service, balancer, isPanic, instances } = set.explain();
+  assert.deepEqual([service, balancer, isPanic], ['user', 'p2c-ewma', false]);
+  assert.deepEqual(
+    instances.map(({ id, standing }) => `${id}: ${standing}`),
+    [
+      'user-0: candidate',
+      'user-1: left out for 22000 ms more: failures in a row, ejection 1',
+      'user-2: candidate',
+      'user-3: candidate, at 40 % of a share (slow start)',
+    ],
+  );
+  update(fleet(3).slice(1, 2));
+  assert.equal(set.explain().isPanic, true);
+  assert.equal(set.explain().instances[0]!.standing, 'candidate though ejected (panic)');
+});
+
+test('a lease keeps the instance and the reason of its moment', () => {
+  const { set, update } = setup(fleet(1));
+  const lease = set.acquire()!;
+  update(fleet(2).map((instance) => ({ ...instance, version: 'next' })));
+  assert.equal(lease.instance.version, fleet(1)[0]!.version);
+  assert.equal(lease.reason, 'p2c-ewma over 1 of 1');
 });
 
 test('changed() resolves at the next list, or when the caller gives up', async () => {

@@ -1,6 +1,7 @@
 import type { Clock, Logger, Metrics, Random, Stoppable } from '@noa/core';
 import type { BalancerName } from './balancing/Balancer.ts';
 import { createBalancer } from './balancing/createBalancer.ts';
+import { HeldUpstream, type Outcome, type Pick, type UpstreamLease } from './balancing/HeldUpstream.ts';
 import { Upstream } from './balancing/Upstream.ts';
 import type { Instance } from './Instance.ts';
 import type { InstancesListener } from './ServiceDiscovery.ts';
@@ -16,23 +17,6 @@ export interface UpstreamSetOptions {
   readonly balancer?: BalancerName;
 }
 
-/** How a request to an instance ended. */
-export interface Outcome {
-  /** False for what speaks against the instance: no connection, reset, time-out, 502-504. A 4xx or 500 of its own is true. */
-  readonly ok: boolean;
-  readonly latencyMs: number;
-}
-
-/** The right to send one request to an instance; must be released exactly once. */
-export interface UpstreamLease {
-  readonly instance: Instance;
-  /** Why this one: for traces and `explain`. */
-  readonly reason: string;
-  release(outcome: Outcome): void;
-  /** Gives the lease back unused: says nothing about the instance. */
-  cancel(): void;
-}
-
 /** One instance as the admin API shows it. */
 export interface UpstreamReport {
   readonly id: string;
@@ -42,6 +26,16 @@ export interface UpstreamReport {
   readonly latencyMs: number;
   readonly consecutiveFailures: number;
   readonly isEjected: boolean;
+}
+
+/** How the next pick would go. */
+export interface UpstreamExplanation {
+  readonly service: string;
+  readonly balancer: BalancerName;
+  /** So few are left that ejection is ignored. */
+  readonly isPanic: boolean;
+  /** Every instance with what it has coming: a candidate, one in slow start, or left out and for how long. */
+  readonly instances: readonly (UpstreamReport & { readonly standing: string })[];
 }
 
 /** Defaults of Envoy's outlier detection. */
@@ -63,6 +57,8 @@ export class UpstreamSet implements Stoppable {
   readonly #balancer: ReturnType<typeof createBalancer>;
   readonly #watch: Stoppable;
   #upstreams: readonly Upstream[] = [];
+  /** From then on nobody is ejected. */
+  #ejectionsUntilMs = 0;
   #isFirstList = true;
   readonly #waiters = new Set<() => void>();
 
@@ -91,29 +87,13 @@ export class UpstreamSet implements Stoppable {
       exclude === undefined || exclude.size === 0 ? this.#upstreams : this.#upstreams.filter((upstream) => !exclude.has(upstream.instance.id));
     if (untried.length === 0) return undefined;
     const nowMs = this.#options.clock.monotonicMs();
-    const healthy = untried.filter((upstream) => upstream.ejectedUntilMs <= nowMs);
+    // Hardly ever is one ejected: no second list for nothing.
+    const healthy = nowMs >= this.#ejectionsUntilMs ? untried : untried.filter((upstream) => upstream.ejectedUntilMs <= nowMs);
     const isPanic = healthy.length < untried.length * PANIC_RATIO;
     const candidates = isPanic ? untried : healthy;
     const upstream = this.#balancer.pick(candidates) as Upstream;
-    upstream.inFlight += 1;
-    const startedMs = nowMs;
-    let isReleased = false;
-    return {
-      instance: upstream.instance,
-      reason: `${this.#balancer.name} over ${candidates.length} of ${this.#upstreams.length}${isPanic ? ' (panic: ejection ignored)' : ''}`,
-      cancel: () => {
-        if (isReleased) return;
-        isReleased = true;
-        upstream.inFlight -= 1;
-      },
-      release: (outcome) => {
-        if (isReleased) return;
-        isReleased = true;
-        upstream.inFlight -= 1;
-        upstream.record(outcome.ok, Number.isFinite(outcome.latencyMs) ? outcome.latencyMs : this.#options.clock.monotonicMs() - startedMs);
-        this.#judge(upstream, outcome.ok);
-      },
-    };
+    const pick = { balancer: this.#balancer.name, candidates: candidates.length, known: this.#upstreams.length, isPanic, atMs: nowMs };
+    return new HeldUpstream(upstream, pick, this.#onOutcome);
   }
 
   /** Resolves when the list of instances next changes, or the signal aborts. */
@@ -143,6 +123,22 @@ export class UpstreamSet implements Stoppable {
     }));
   }
 
+  /** Why the next request may go where, without sending one. */
+  explain(): UpstreamExplanation {
+    const nowMs = this.#options.clock.monotonicMs();
+    const reports = this.report();
+    const healthy = reports.filter(({ isEjected }) => !isEjected).length;
+    const isPanic = healthy < reports.length * PANIC_RATIO;
+    const instances = this.#upstreams.map((upstream, index) => ({ ...reports[index]!, standing: standingOf(upstream, nowMs, isPanic) }));
+    return { service: this.service, balancer: this.#balancer.name, isPanic, instances };
+  }
+
+  readonly #onOutcome = (upstream: Upstream, outcome: Outcome, pick: Pick): void => {
+    const latencyMs = Number.isFinite(outcome.latencyMs) ? outcome.latencyMs : this.#options.clock.monotonicMs() - pick.atMs;
+    upstream.record(outcome.ok, latencyMs);
+    this.#judge(upstream, outcome.ok);
+  };
+
   #judge(upstream: Upstream, ok: boolean): void {
     const { clock, logger, metrics } = this.#options;
     if (ok) {
@@ -161,6 +157,7 @@ export class UpstreamSet implements Stoppable {
     upstream.ejections = Math.max(0, upstream.ejections - forgiven) + 1;
     upstream.consecutiveFailures = 0;
     upstream.ejectedUntilMs = nowMs + Math.min(EJECT_BASE_MS * upstream.ejections, EJECT_MAX_MS);
+    this.#ejectionsUntilMs = Math.max(this.#ejectionsUntilMs, upstream.ejectedUntilMs);
     metrics.counter('upstream_ejections_total', 'Instances left out after failures in a row', ['service']).add({ service: this.service });
     logger.warn(
       { service: this.service, instance: upstream.instance.id, ejections: upstream.ejections },
@@ -181,4 +178,12 @@ export class UpstreamSet implements Stoppable {
     });
     for (const wake of this.#waiters) wake();
   }
+}
+
+function standingOf(upstream: Upstream, nowMs: number, isPanic: boolean): string {
+  const leftMs = upstream.ejectedUntilMs - nowMs;
+  if (leftMs > 0 && !isPanic) return `left out for ${Math.ceil(leftMs)} ms more: failures in a row, ejection ${upstream.ejections}`;
+  const candidate = leftMs > 0 ? 'candidate though ejected (panic)' : 'candidate';
+  const warmth = upstream.warmth();
+  return warmth < 1 ? `${candidate}, at ${Math.round(warmth * 100)} % of a share (slow start)` : candidate;
 }

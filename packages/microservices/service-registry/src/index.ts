@@ -8,4 +8,5 @@ export { InstanceStatus, type Instance } from './Instance.ts';
 export type { RegistryProvider, RegistrySnapshot } from './providers/RegistryProvider.ts';
 export { ServiceDiscovery, type InstancesListener, type ServiceDiscoveryOptions } from './ServiceDiscovery.ts';
 export { ServiceRegistry, type Announcement, type ServiceRegistryOptions } from './ServiceRegistry.ts';
-export { UpstreamSet, type Outcome, type UpstreamLease, type UpstreamReport, type UpstreamSetOptions } from './UpstreamSet.ts';
+export type { Outcome, UpstreamLease } from './balancing/HeldUpstream.ts';
+export { UpstreamSet, type UpstreamExplanation, type UpstreamReport, type UpstreamSetOptions } from './UpstreamSet.ts';

@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { after, before, test } from 'node:test';
-import { createTestDatabase, type TestDatabase } from '@noa/testing';
+import { createTestDatabase, runReadmeExample, type TestDatabase } from '@noa/testing';
 
 let databases: TestDatabase[];
 before(async () => {
@@ -15,14 +11,8 @@ after(async () => {
 });
 
 test("the README's example runs as it is printed", async () => {
-  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-  const [, example] = /```ts\n(.*?)```/s.exec(readme)!;
   const [control, ...shards] = databases.map((each) => each.url);
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module-typescript', '--eval', example!], {
-    cwd: fileURLToPath(new URL('.', import.meta.url)),
-    env: { ...process.env, NOA_DATABASE_URL: control, NOA_SHARDS: shards.join(',') },
-    timeout: 30_000,
-  });
+  const stdout = await runReadmeExample(import.meta.dirname, { env: { NOA_DATABASE_URL: control!, NOA_SHARDS: shards.join(',') } });
   assert.match(stdout, /email: 'ada@example.com'/);
   assert.match(stdout, /bucket: \d+, shardId: 'shard-[01]', epoch: \d+/);
 });

@@ -1,10 +1,6 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { createTestDatabase, type TestDatabase } from '@noa/testing';
+import { createTestDatabase, runReadmeExample, type TestDatabase } from '@noa/testing';
 
 let database: TestDatabase;
 before(async () => {
@@ -13,12 +9,6 @@ before(async () => {
 after(() => database.drop());
 
 test("the README's example runs as it is printed", async () => {
-  const readme = readFileSync(new URL('../README.md', import.meta.url), 'utf8');
-  const [, example] = /```ts\n(.*?)```/s.exec(readme)!;
-  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module-typescript', '--eval', example!], {
-    cwd: fileURLToPath(new URL('.', import.meta.url)),
-    env: { ...process.env, NOA_REGISTRY_URL: database.url },
-    timeout: 30_000,
-  });
+  const stdout = await runReadmeExample(import.meta.dirname, { env: { NOA_REGISTRY_URL: database.url } });
   assert.equal(stdout, 'hello-1 4001 p2c-ewma over 1 of 1\n0\n');
 });

@@ -88,3 +88,43 @@ test('a problem is no matter of the expected schema', async (t) => {
   const bed = await setup(t, [(_, response) => answerProblem(response, 404, { code: 'USER_NOT_FOUND' })]);
   await assert.rejects(bed.client.request({ method: 'GET', path: '/', schema: Type.Object({ id: Type.String() }) }), { code: 'USER_NOT_FOUND' });
 });
+
+test('a caller that gives up ends the call with its own reason, at once, and proves nothing against the instance', async (t) => {
+  const bed = await setup(t, [silent]);
+  const gone = new Error('the caller went away');
+  const controller = new AbortController();
+  const call = bed.client.request({ method: 'GET', path: '/', signal: controller.signal });
+  const ended = assert.rejects(call, gone);
+  await waitFor(() => bed.requests.length === 1);
+  controller.abort(gone);
+  await ended;
+  await assert.rejects(bed.client.request({ method: 'GET', path: '/', signal: controller.signal }), gone);
+  assert.equal(bed.requests.length, 1);
+  assert.deepEqual(
+    bed.upstreams.report().map(({ inFlight, consecutiveFailures }) => [inFlight, consecutiveFailures]),
+    [[0, 0]],
+  );
+});
+
+test('a caller that gives up during the pause before a retry is not kept waiting for it', async (t) => {
+  const asks: InstanceHandler = (_, response) => answerProblem(response, 503, { code: 'OVERLOADED', retryable: true }, { 'retry-after': '2' });
+  const bed = await setup(t, [asks]);
+  const controller = new AbortController();
+  const ended = assert.rejects(bed.client.request({ method: 'GET', path: '/', signal: controller.signal }), { message: 'enough' });
+  await waitFor(async () => /result="retried"\} 1/.test(await bed.metrics.render()));
+  controller.abort(new Error('enough'));
+  await ended;
+  assert.equal(bed.requests.length, 1);
+});
+
+test('a client that stops leaves no bad word about the instances it was calling: others share what is known of them', async (t) => {
+  const bed = await setup(t, [silent]);
+  const ended = assert.rejects(bed.client.request({ method: 'GET', path: '/' }), { code: 'SERVICE_UNAVAILABLE' });
+  await waitFor(() => bed.requests.length === 1);
+  await bed.client.stop();
+  await ended;
+  assert.deepEqual(
+    bed.upstreams.report().map(({ inFlight, consecutiveFailures }) => [inFlight, consecutiveFailures]),
+    [[0, 0]],
+  );
+});

@@ -52,6 +52,8 @@ export interface ServiceRequestOptions {
   readonly bytesMax?: number;
   /** Of the answer's body; absent: the body is taken as it comes. Keep the object, it is compiled once. */
   readonly schema?: TSchema;
+  /** The caller gave up: the call ends with the signal's reason, which says nothing about the instance. */
+  readonly signal?: AbortSignal;
 }
 
 const TIMEOUT_MS_DEFAULT = 10_000;
@@ -107,6 +109,7 @@ export class ServiceClient implements Stoppable {
     this.#budget.deposit();
     for (let attempt = 1; ; attempt += 1) {
       const message = await this.#prepare(request);
+      request.signal?.throwIfAborted();
       deadline.check();
       if (this.#isStopped) throw this.#unavailable();
       const result = await this.#attempt<T>(message, deadline, tried);
@@ -118,7 +121,7 @@ export class ServiceClient implements Stoppable {
       const isPointless = result.retryAfterMs > RETRY_AFTER_MS_MAX || pauseMs >= deadline.remainingMs() || this.#isStopped;
       if (isPointless || !this.#budget.withdraw()) throw result.error;
       this.#count('retried');
-      await clock.sleep(pauseMs);
+      await clock.sleep(pauseMs, request.signal);
       if (result.isEveryoneTried) tried.clear();
     }
   }
@@ -143,15 +146,27 @@ export class ServiceClient implements Stoppable {
       lease.release({ ok, latencyMs: clock.monotonicMs() - startedMs });
     };
     const fairMs = Math.min((message.request.timeoutMs ?? TIMEOUT_MS_DEFAULT) * FAIR_SHARE, FAIR_MS);
+    const { signal: givenUp } = message.request;
     const late = new AbortController();
     const timer = clock.schedule(deadline.remainingMs(), () => late.abort());
     try {
-      const answer = await this.#send<T>(message, lease.instance, deadline, late.signal);
+      const answer = await this.#send<T>(
+        message,
+        lease.instance,
+        deadline,
+        givenUp === undefined ? late.signal : AbortSignal.any([late.signal, givenUp]),
+      );
       finish(!UNAVAILABLE_STATUSES.has(answer.status));
       this.#count(String(answer.status));
       if (answer.error === undefined) return { answer };
       return { error: answer.error, isUnsent: false, retryAfterMs: answer.retryAfterMs, isEveryoneTried };
     } catch (error) {
+      if (givenUp?.aborted === true || this.#isStopped) {
+        finish(undefined);
+        this.#count('given-up');
+        givenUp?.throwIfAborted();
+        throw this.#unavailable(error);
+      }
       const isLate = late.signal.aborted || deadline.isExpired;
       // An answer that is not what we expect is still an answer: the instance is there.
       const isAnswer = !isLate && isNoaError(error);

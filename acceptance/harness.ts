@@ -73,10 +73,13 @@ export function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): 
   };
 }
 
+/** Below the range from which systems take ports for outgoing connections. */
+const PORT_BASES = { first: 20_000, step: 100, count: 120 } as const;
+
 /** A base whose ports are all free at the moment. */
 export async function freePortBase(): Promise<number> {
   for (;;) {
-    const base = 20_000 + randomBelow(systemRandom, 200) * 100;
+    const base = PORT_BASES.first + randomBelow(systemRandom, PORT_BASES.count) * PORT_BASES.step;
     const free = await Promise.all(PORT_OFFSETS.map((offset) => isFree(base + offset)));
     if (free.every(Boolean)) return base;
   }

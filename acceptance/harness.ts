@@ -76,7 +76,7 @@ export function cleanEnvironment(extra: Readonly<Record<string, string>> = {}): 
 /** Below the range from which systems take ports for outgoing connections. */
 const PORT_BASES = { first: 20_000, step: 100, count: 120 } as const;
 
-/** A base whose ports are all free at the moment. */
+/** A base whose ports are all free at the moment; all lie below those of outgoing connections. */
 export async function freePortBase(): Promise<number> {
   for (;;) {
     const base = PORT_BASES.first + randomBelow(systemRandom, PORT_BASES.count) * PORT_BASES.step;

@@ -17,7 +17,7 @@ export const LocaleSchema = Type.String({ pattern: '^[a-zA-Z]{2,8}(-[a-zA-Z0-9]{
 export const ProfileSchema = Type.Record(
   Type.String({ pattern: '^[a-zA-Z][a-zA-Z0-9_]{0,63}$' }),
   Type.Union([Type.String({ maxLength: 2_000, pattern: '^[^\\u0000]*$' }), Type.Number(), Type.Boolean(), Type.Null()]),
-  { maxProperties: 50 },
+  { maxProperties: 50, additionalProperties: false },
 );
 
 export const UserSchema = Type.Object({

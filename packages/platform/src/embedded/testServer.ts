@@ -2,7 +2,7 @@ import { chmod, lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock, Logger, Stoppable } from '@noa/core';
+import { randomBelow, systemRandom, type Clock, type Logger, type Stoppable } from '@noa/core';
 import { isSameProcess, startTicksOf } from '../data/processIdentity.ts';
 import { removeEmbeddedPostgres } from './leftovers.ts';
 import { startEmbeddedPostgres } from './startEmbeddedPostgres.ts';
@@ -66,22 +66,22 @@ async function removeLeftovers(parentPath: string, clock: Clock): Promise<void> 
   }
 }
 
+/** Below the range that systems take local ports of outgoing connections from (32768 on Linux, 49152 elsewhere). */
+const PORTS = { first: 20_000, count: 12_000 };
+
 /** A port that was free a moment ago, and so were the `count - 1` after it. */
 export async function freePort(count = 1): Promise<number> {
   for (;;) {
-    const first = await listenOnce(0);
-    const others = Array.from({ length: count - 1 }, (_, index) => listenOnce(first + index + 1).catch(() => 0));
-    if ((await Promise.all(others)).every((port) => port !== 0)) return first;
+    const first = PORTS.first + randomBelow(systemRandom, PORTS.count);
+    const isFree = await Promise.all(Array.from({ length: count }, (_, index) => canListen(first + index)));
+    if (isFree.every(Boolean)) return first;
   }
 }
 
-function listenOnce(wanted: number): Promise<number> {
-  return new Promise((resolve, reject) => {
+function canListen(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer();
-    server.once('error', reject);
-    server.listen(wanted, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
   });
 }

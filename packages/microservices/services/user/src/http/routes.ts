@@ -1,11 +1,11 @@
 import { Type } from 'typebox';
 import { problemResponses, type CallerCheck, type ServiceApp } from '@noa/communication';
-import { UserIdSchema, UserSchema, type AccessClaims, type Role } from '@noa/contracts';
+import { CreateUserSchema, UserIdSchema, UserSchema, type AccessClaims, type Role } from '@noa/contracts';
 import { isUUID, NoaError } from '@noa/core';
 import type { Cursor } from '../domain/Cursor.ts';
 import type { Users } from '../domain/Users.ts';
 import { parseIfMatch, matchesAny } from './etag.ts';
-import { NewUserSchema, UserPatchSchema } from './schemas.ts';
+import { UserPatchSchema } from './schemas.ts';
 
 export interface UserRoutesOptions {
   readonly users: Users;
@@ -36,7 +36,7 @@ function addCollectionRoutes(app: ServiceApp, { users, callers, cursor, publicUR
       schema: {
         tags: ['users'],
         security,
-        body: NewUserSchema,
+        body: CreateUserSchema,
         response: { 200: UserSchema, 201: UserSchema, ...problemResponses(401, 403, 409, 413, 415, 503) },
       },
     },

@@ -1,10 +1,11 @@
 import { describe, it } from 'node:test';
 import assert from 'node:assert/strict';
 import { Compile } from 'typebox/compile';
-import { NewUserSchema, UserPatchSchema } from './schemas.ts';
+import { CreateUserSchema } from '@noa/contracts';
+import { UserPatchSchema } from './schemas.ts';
 
 const patch = Compile(UserPatchSchema);
-const create = Compile(NewUserSchema);
+const create = Compile(CreateUserSchema);
 const person = { email: 'ada@noa.example', displayName: 'Ada' };
 
 describe('a profile that is sent', () => {

@@ -35,10 +35,12 @@ export async function openLoop(options: {
     const waitMs = dueMs - clock.monotonicMs();
     if (waitMs > 0) await clock.sleep(waitMs);
     if (pending.size >= OUTSTANDING_MAX) throw new Error(`${pending.size} requests are without an answer: the server cannot take this rate`);
+    // A timer may fire a little early; then the request was on its way before it was due.
+    const fromMs = Math.min(dueMs, clock.monotonicMs());
     const call = send(index, agent)
       .catch(() => 0)
       .then((status) => {
-        latenciesMs.push(clock.monotonicMs() - dueMs);
+        latenciesMs.push(clock.monotonicMs() - fromMs);
         const key = status === 0 ? 'failed' : String(status);
         statuses[key] = (statuses[key] ?? 0) + 1;
         pending.delete(call);

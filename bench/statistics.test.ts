@@ -18,6 +18,15 @@ test('a share of at least the percentile lies at or below it', () => {
   );
 });
 
+test('the counts of the histogram add up, whatever the values', () => {
+  fc.assert(
+    fc.property(fc.array(fc.double({ noNaN: true, noDefaultInfinity: true, min: -10, max: 1e5 }), { minLength: 1 }), (values) => {
+      const counted = [...renderHistogram(values).matchAll(/(?:ms|more) +(\d+)/g)].reduce((sum, match) => sum + Number(match[1]), 0);
+      assert.equal(counted, values.length);
+    }),
+  );
+});
+
 test('the histogram counts each value once and leaves empty ends out', () => {
   const text = renderHistogram([1.5, 1.7, 3, 30]);
   assert.deepEqual(

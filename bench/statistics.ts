@@ -19,7 +19,7 @@ const BAR_CHARACTERS = 40;
 /** A histogram for the terminal, one line a bucket, empty ends left out. */
 export function renderHistogram(values: readonly number[]): string {
   const counts = [...BOUNDS, Number.POSITIVE_INFINITY].map((bound, index) => {
-    const from = index === 0 ? 0 : (BOUNDS[index - 1] ?? 0);
+    const from = index === 0 ? Number.NEGATIVE_INFINITY : (BOUNDS[index - 1] ?? 0);
     return { bound, count: values.filter((value) => value >= from && value < bound).length };
   });
   const first = counts.findIndex(({ count }) => count > 0);

@@ -8,7 +8,9 @@ import { sampleInstance } from './providers/RegistryProvider.conformance.ts';
 const HOLD_MS = 30_000;
 
 function fleet(service: string, count: number, first = 0): Instance[] {
-  return Array.from({ length: count }, (_, index) => sampleInstance(`${service}-${first + index}`, { service }));
+  return Array.from({ length: count }, (_, index) =>
+    sampleInstance(`${service}-${first + index}`, { service, host: `${service}.example`, port: 4_000 + first + index }),
+  );
 }
 
 /** A discovery in small: keeps what it is told to. */
@@ -65,6 +67,13 @@ test('an instance that another has replaced is not kept after an outage', () => 
   assert.deepEqual(look(fleet('user', 1, 7), { isAfterOutage: true }), { kept: [], begun: [] });
 });
 
+test('whole services that started again at their addresses leave nobody behind when the old leases run out', () => {
+  const before = [...fleet('auth', 4), ...fleet('user', 4)];
+  const after = before.map((instance) => ({ ...instance, id: `${instance.id}-next` }));
+  const { look } = setup([...before, ...after]);
+  assert.deepEqual(look(after, { isAfterOutage: true }), { kept: [], begun: [] });
+});
+
 test('others that come one after the other take the place of the lost in the end', () => {
   const { look, ids } = setup(fleet('user', 4));
   assert.equal(look(fleet('user', 1, 10)).kept.length, 4);
@@ -105,7 +114,7 @@ test('what is listed is never lost, and what was not known is never kept, whatev
       const { look, ids } = setup([]);
       let before = new Set<string>();
       for (const { numbers, ...options } of looks) {
-        const next = numbers.map((number) => sampleInstance(`i-${number}`, { service: `service-${number % 3}` }));
+        const next = numbers.map((number) => sampleInstance(`i-${number}`, { service: `service-${number % 3}`, port: 4_000 + number }));
         const { kept } = look(next, options);
         const listed = new Set(idsOf(next));
         for (const id of listed) assert.ok(ids().includes(id));

@@ -37,15 +37,16 @@ export interface LossVerdict {
 /**
  * Mass death is the registry's fault, not the fleet's: when much of a service, or of all services together, vanishes at
  * once, its instances are kept for a while. A suspicion ends when they are listed again, when others have taken their
- * place, or when it gets old; newcomers and changes of those that stay are never held up.
+ * place or address, or when it gets old; newcomers and changes of those that stay are never held up.
  */
 export class LossGuard {
   readonly #suspicions = new Map<string, Suspicion>();
 
   judge(question: LossQuestion): LossVerdict {
     const { known, next } = question;
-    const listed = new Set(next.map(({ id }) => id));
-    if (this.#suspicions.size === 0 && known.every(({ id }) => listed.has(id))) return { kept: [], begun: [] };
+    // An address that another id has now was taken over: whoever had it before is gone for certain.
+    const listed = new Set(next.flatMap((instance) => [instance.id, addressOf(instance)]));
+    if (this.#suspicions.size === 0 && known.every((instance) => isListed(instance, listed))) return { kept: [], begun: [] };
     const kept = new Map<string, Instance>();
     const begun: string[] = [];
     for (const group of new Set([WHOLE, ...known.map(({ service }) => service), ...this.#suspicions.keys()])) {
@@ -63,7 +64,7 @@ export class LossGuard {
     const knownOfGroup = question.known.filter(isOfGroup);
     const suspicion = this.#suspicions.get(group) ?? { sinceMs: question.nowMs, baseline: knownOfGroup };
     const before = new Set(suspicion.baseline.map(({ id }) => id));
-    const lost = knownOfGroup.filter(({ id }) => before.has(id) && !listed.has(id));
+    const lost = knownOfGroup.filter((instance) => before.has(instance.id) && !isListed(instance, listed));
     const newcomers = question.next.filter((instance) => isOfGroup(instance) && mayServe(instance) && !before.has(instance.id)).length;
     const missing = lost.length - newcomers;
     if (!isSuspicious(group, suspicion.baseline.length, missing, question.isAfterOutage)) {
@@ -74,6 +75,14 @@ export class LossGuard {
     this.#suspicions.set(group, suspicion);
     return question.nowMs - suspicion.sinceMs < LOSS_HOLD_MS ? lost : [];
   }
+}
+
+function isListed(instance: Instance, listed: ReadonlySet<string>): boolean {
+  return listed.has(instance.id) || listed.has(addressOf(instance));
+}
+
+function addressOf({ service, host, port }: Instance): string {
+  return `${service} ${host}:${port}`;
 }
 
 function isSuspicious(group: string, before: number, missing: number, isAfterOutage: boolean): boolean {

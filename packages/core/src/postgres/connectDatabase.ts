@@ -89,7 +89,7 @@ class PgDatabase extends PgExecutor implements Database {
       connectionTimeoutMillis: options.connectTimeoutMs ?? 5_000,
       statement_timeout: statementTimeoutMs,
       ...(statementTimeoutMs === 0 ? {} : { query_timeout: statementTimeoutMs + ANSWER_GRACE_MS }),
-      idleTimeoutMillis: 30_000,
+      idleTimeoutMillis: 10_000,
       keepAlive: true,
     });
     const names = options.preparedStatements === false ? undefined : new StatementNames();

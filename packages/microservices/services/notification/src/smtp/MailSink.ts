@@ -1,4 +1,4 @@
-import { simpleParser, type AddressObject } from 'mailparser';
+import PostalMime, { type Address } from 'postal-mime';
 import { SMTPServer, type SMTPServerSession } from 'smtp-server';
 import type { Lifecycle, Logger } from '@noa/core';
 import type { SinkStore } from '../store/SinkStore.ts';
@@ -59,6 +59,7 @@ export class MailSink implements Lifecycle {
   stop(): Promise<void> {
     return new Promise((resolve) => this.#server.close(() => resolve()));
   }
+
   async #answer(stream: AsyncIterable<Buffer>, session: SMTPServerSession, done: (error?: Error) => void): Promise<void> {
     done(await this.#take(stream, session));
   }
@@ -68,7 +69,7 @@ export class MailSink implements Lifecycle {
     try {
       const content = await readAll(stream);
       if (content === undefined) return refusal(552, 'the mail is larger than the sink takes');
-      const mail = await simpleParser(content);
+      const mail = await PostalMime.parse(content);
       const { mailFrom, rcptTo } = session.envelope;
       await this.#store.add({
         ...(mail.messageId === undefined ? {} : { messageId: mail.messageId }),
@@ -76,7 +77,8 @@ export class MailSink implements Lifecycle {
         recipients: rcptTo.map((recipient) => recipient.address.toLowerCase()),
         subject: clean(mail.subject ?? ''),
         text: clean(mail.text ?? ''),
-        ...(typeof mail.html === 'string' ? { html: clean(mail.html) } : {}),
+        // The last line end belongs to the transport.
+        ...(mail.html === undefined ? {} : { html: clean(mail.html).replace(/\r?\n$/, '') }),
       });
       return undefined;
     } catch (error) {
@@ -102,8 +104,11 @@ function refusal(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode });
 }
 
-function addressText(address: AddressObject | undefined): string {
-  return clean(address?.text ?? '');
+/** `"Name" <address>`; '' when the mail names no sender. */
+function addressText(address: Address | undefined): string {
+  const mailbox = address?.address ?? '';
+  const name = address?.name ?? '';
+  return clean(name === '' ? mailbox : `"${name.replaceAll('"', "'")}" <${mailbox}>`);
 }
 
 /** PostgreSQL keeps no NUL. */

@@ -12,6 +12,8 @@ const CONNECT_MS = 2_000;
 /** A pool of connections per instance address; pools of instances that left are closed. */
 export class InstancePools {
   readonly #pools = new Map<string, Pool>();
+  /** Of instances that left, while calls to them last. */
+  readonly #leaving = new Set<Pool>();
 
   get(instance: Instance): Pool {
     const origin = originOf(instance);
@@ -35,12 +37,15 @@ export class InstancePools {
     for (const [origin, pool] of this.#pools) {
       if (wanted.has(origin)) continue;
       this.#pools.delete(origin);
-      void pool.close();
+      this.#leaving.add(pool);
+      // Resolves when the last call has ended, or the pool is destroyed; it never rejects.
+      void pool.close().then(() => this.#leaving.delete(pool));
     }
   }
 
+  /** Breaks the calls that are in progress. */
   async close(): Promise<void> {
-    await Promise.all([...this.#pools.values()].map((pool) => pool.destroy()));
+    await Promise.all([...this.#pools.values(), ...this.#leaving].map((pool) => pool.destroy()));
     this.#pools.clear();
   }
 }

@@ -128,3 +128,20 @@ test('a client that stops leaves no bad word about the instances it was calling:
     [[0, 0]],
   );
 });
+
+test('an instance that leaves may finish the call that it has; the stop of the client ends that too', { timeout: 20_000 }, async (t) => {
+  const release = Promise.withResolvers<void>();
+  const slow: InstanceHandler = async (request, response) => {
+    if (request.url === '/finish') await release.promise;
+    if (request.url === '/finish') return hello(request, response);
+  };
+  const bed = await setup(t, [slow]);
+  const finishing = bed.client.request({ method: 'GET', path: '/finish' });
+  const hanging = assert.rejects(bed.client.request({ method: 'GET', path: '/hang', timeoutMs: 600_000 }), { code: 'SERVICE_UNAVAILABLE' });
+  await waitFor(() => bed.requests.length === 2);
+  bed.setInstances([]);
+  release.resolve();
+  assert.equal((await finishing).status, 200);
+  await bed.client.stop();
+  await hanging;
+});

@@ -11,7 +11,7 @@ import {
   type Stoppable,
 } from '@noa/core';
 import { createQueueProvider, QueueManager } from '@noa/message-queue';
-import { loadShardConfig, ShardManager } from '@noa/database-sharding';
+import { loadShardConfig, ShardManager, type ConfiguredKeyspace } from '@noa/database-sharding';
 import { createRegistryProvider, ServiceDiscovery, ServiceRegistry, UpstreamSet } from '@noa/service-registry';
 import { ServiceClient } from '../client/index.ts';
 import { TokenVerifier } from '../tokens/index.ts';
@@ -27,6 +27,12 @@ export interface EnginesOptions {
   readonly logger: Logger;
 }
 
+/** Connections to the shards, and the routing rules of their configuration. */
+interface OpenShards {
+  readonly databases: readonly { readonly id: string; readonly database: Database }[];
+  readonly rules: readonly ConfiguredKeyspace[];
+}
+
 /**
  * The outside systems of one process and the clients of them: control database, shards, queue, registry, tokens.
  * Several services in one process (topology `inline`) share one. Each part is opened when first asked for.
@@ -38,7 +44,7 @@ export class Engines implements Stoppable {
   readonly #stops = new StopStack();
   readonly #keyspaces = new Map<string, Promise<ShardManager>>();
   readonly #upstreams = new Map<string, UpstreamSet>();
-  #shardDatabases: readonly { id: string; database: Database }[] | undefined;
+  #shards: OpenShards | undefined;
   #queue: Promise<QueueManager> | undefined;
   #registry: Promise<{ registry: ServiceRegistry; discovery: ServiceDiscovery }> | undefined;
   #tokens: Promise<TokenVerifier> | undefined;
@@ -134,10 +140,12 @@ export class Engines implements Stoppable {
 
   async #openKeyspace(keyspace: KeyspaceRequest): Promise<ShardManager> {
     const { logger, clock } = this.#options;
-    this.#shardDatabases ??= this.#openShardDatabases();
+    this.#shards ??= this.#openShards();
     const manager = new ShardManager({
       control: this.control,
-      shards: this.#shardDatabases,
+      shards: this.#shards.databases,
+      rules: this.#shards.rules,
+      metrics: this.metrics,
       keyspace: keyspace.name,
       keyType: keyspace.keyType,
       logger,
@@ -148,12 +156,13 @@ export class Engines implements Stoppable {
     return manager;
   }
 
-  #openShardDatabases(): readonly { id: string; database: Database }[] {
+  #openShards(): OpenShards {
     const text = this.#options.settings.shards;
     if (text === undefined) {
       throw new NoaError('CONFIG_INVALID', { message: 'database.shards: is required by this service (NOA_SHARDS)' });
     }
-    return loadShardConfig(text).shards.map((shard) => ({ id: shard.id, database: this.#stops.use(this.#connect(shard.url)) }));
+    const { shards, keyspaces } = loadShardConfig(text);
+    return { databases: shards.map((shard) => ({ id: shard.id, database: this.#stops.use(this.#connect(shard.url)) })), rules: keyspaces };
   }
 
   #connect(url: string): Database {

@@ -78,8 +78,9 @@ const PORT_BASES = { first: 20_000, step: 100, count: 120 } as const;
 
 /** A base whose ports are all free at the moment; all lie below those of outgoing connections. */
 export async function freePortBase(): Promise<number> {
-  for (;;) {
-    const base = PORT_BASES.first + randomBelow(systemRandom, PORT_BASES.count) * PORT_BASES.step;
+  // Test files run side by side: each process looks elsewhere first.
+  for (let index = process.pid * 7 + randomBelow(systemRandom, 7); ; index += 1) {
+    const base = PORT_BASES.first + (index % PORT_BASES.count) * PORT_BASES.step;
     const free = await Promise.all(PORT_OFFSETS.map((offset) => isFree(base + offset)));
     if (free.every(Boolean)) return base;
   }

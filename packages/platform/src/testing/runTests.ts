@@ -29,13 +29,17 @@ export interface TestRun extends TestTotals {
   readonly exitCode: number;
 }
 
+/** Many tests wait for a lease or a restart most of their time. */
+const FILES_PER_CORE = 2;
+/** Whole systems side by side. */
+const SYSTEMS_AT_ONCE = 2;
 /** A file that runs longer hangs. */
 const FILE_MS_MAX = 10 * 60_000;
 const SERVER_VARIABLE = 'NOA_TEST_DATABASE_URL';
 
 /**
- * Runs test files, each in a process of its own: first unit and engine tests side by side, then the acceptance tests
- * one after the other, which start whole systems. Brings a throw-away PostgreSQL when engine tests are among them.
+ * Runs test files, each in a process of its own: first unit and engine tests side by side, then the acceptance tests,
+ * which start whole systems. Brings a throw-away PostgreSQL when engine tests are among them.
  * @throws NoaError `NOT_FOUND` when a path holds no test.
  */
 export async function runTests(options: RunTestsOptions): Promise<TestRun> {
@@ -48,11 +52,11 @@ export async function runTests(options: RunTestsOptions): Promise<TestRun> {
   try {
     const env = server === undefined ? options.env : { ...options.env, [SERVER_VARIABLE]: server.url };
     const first = files.filter((file) => !isLast(file));
-    await runFiles({ ...options, env }, first, availableParallelism(), tally);
+    await runFiles({ ...options, env }, first, availableParallelism() * FILES_PER_CORE, tally);
   } finally {
     await server?.stop();
   }
-  await runFiles(options, files.filter(isLast), 1, tally);
+  await runFiles(options, files.filter(isLast), SYSTEMS_AT_ONCE, tally);
   const totals = relativeTo(options.root, tally.totals);
   const isGreen = totals.failed.length === 0 && totals.passed > 0 && options.signal?.aborted !== true;
   return { ...totals, durationMs: options.clock.monotonicMs() - startedMs, exitCode: isGreen ? 0 : 1 };

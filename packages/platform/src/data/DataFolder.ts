@@ -1,5 +1,5 @@
-import { chmod, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { NoaError } from '@noa/core';
 
 /** Where a system on this machine keeps everything: clusters, secrets, logs, state. */
@@ -29,7 +29,7 @@ export class DataFolder {
   async open(): Promise<void> {
     try {
       // Others may pass through (PostgreSQL runs under another account when we are root) but not look around.
-      await mkdir(this.path, { recursive: true, mode: 0o711 });
+      await makeFolders(this.path, 0o711);
       await mkdir(this.logsPath, { recursive: true, mode: 0o700 });
       await mkdir(this.secretsPath, { recursive: true, mode: 0o700 });
       const probe = join(this.path, '.write-probe');
@@ -77,6 +77,16 @@ export class DataFolder {
   async remove(name: string): Promise<void> {
     await rm(join(this.path, name), { force: true });
   }
+}
+
+/** One folder after the other: Node's own recursive mkdir never returns where a parent exists and takes no children (/proc). */
+async function makeFolders(path: string, mode: number): Promise<void> {
+  if ((await stat(path).catch(() => undefined))?.isDirectory()) return;
+  if (dirname(path) !== path) await makeFolders(dirname(path), 0o755);
+  await mkdir(path, { mode }).catch((error: { code?: string }) => {
+    // A file in its place fails at the first use, by name; another starter may have been faster.
+    if (error.code !== 'EEXIST') throw error;
+  });
 }
 
 function dataError(path: string, error: unknown): NoaError {

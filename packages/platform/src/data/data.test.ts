@@ -63,6 +63,16 @@ test('a data folder that cannot be is refused by name, with the way out', async 
   });
 });
 
+test('a place that takes no folders is refused too, and does not hang', { skip: process.platform !== 'linux' && 'needs /proc' }, async () => {
+  await assert.rejects(new DataFolder('/proc/noa/data').open(), (error) => isNoaError(error, 'DATA_UNWRITABLE'));
+});
+
+test('missing parents are made', async () => {
+  const deep = new DataFolder(join(folder.path, 'a', 'b', 'c'));
+  await deep.open();
+  assert.ok((await stat(deep.logsPath)).isDirectory());
+});
+
 test('a state counts only while the very process of it runs', async () => {
   await folder.open();
   assert.equal(await readRunningState(folder), undefined);

@@ -11,7 +11,7 @@ const PATH = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@%/[\]|^{}"]*$/;
 const QUERY = /^[\x21-\x22\x24-\x7e]*$/;
 /** `%25` before these would become a slash, dot, backslash, NUL or percent sign for whoever decodes twice. */
 const DOUBLE_ENCODED = /%25(?:2e|2f|5c|00|25)/i;
-// eslint-disable-next-line no-control-regex
+// oxlint-disable-next-line no-control-regex
 const FORBIDDEN_DECODED = /[/\\\u0000-\u001f\u007f]/;
 
 /**
